@@ -1,0 +1,1 @@
+"""pytest fixtures ``pgstream_server`` and ``pgstream_dsn``."""
