@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -46,12 +46,11 @@ def pgstream_conn_id(pgstream_dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def airflow_db() -> Iterator[None]:
+def airflow_db() -> None:
     """Airflow's own metadata database (SQLite), made once."""
     from airflow.utils.db import initdb
 
     initdb()
-    yield
 
 
 @pytest.fixture
