@@ -1,1 +1,34 @@
 """pytest fixtures ``pgstream_server`` and ``pgstream_dsn``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_pgstream.emulator.server import PgStreamServer
+
+
+@pytest.fixture(scope="session")
+def pgstream_settings() -> dict[str, str]:
+    """Settings of the server, to be overridden in a ``conftest.py``: ``{"pg_stream.min_schedule_seconds": "1"}``."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def pgstream_server(pgstream_settings: dict[str, str]) -> Iterator[PgStreamServer]:
+    """The emulator, started once for the session, without its background scheduler: a turn is made when asked for."""
+    # Imported here, because pytest imports this module at every start, wherever the package is installed.
+    from airflow_provider_pgstream.emulator.server import PgStreamServer
+
+    with PgStreamServer(scheduler=False, settings=pgstream_settings) as server:
+        yield server
+
+
+@pytest.fixture
+def pgstream_dsn(pgstream_server: PgStreamServer) -> str:
+    """The DSN of database ``postgres``, which holds nothing but the extension at the start of each test."""
+    pgstream_server.reset()
+    return pgstream_server.dsn()

@@ -1,0 +1,146 @@
+"""The server's files: data directory, configuration, and the copy of the extension."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from airflow_provider_pgstream.emulator.binaries import MAJOR, Binaries
+from airflow_provider_pgstream.emulator.errors import EmulatorError
+from airflow_provider_pgstream.emulator.extension_files import install_extension
+from airflow_provider_pgstream.emulator.os_user import OsUser
+
+INITDB = (
+    "--username=postgres --auth=trust --encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8 "
+    "--no-sync --no-instructions"
+).split()
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %a %d ",
+    # What the extension's settings are without a word from anyone, so that SHOW finds them.
+    "pg_stream.enabled": "on",
+    "pg_stream.scheduler_interval_ms": "1000",
+    "pg_stream.min_schedule_seconds": "60",
+    "pg_stream.max_consecutive_errors": "3",
+    "pg_stream.max_concurrent_refreshes": "4",
+    "pg_stream.cdc_mode": "trigger",
+    "pg_stream.block_source_ddl": "off",
+}
+# Data that nobody keeps need not survive a power failure.
+THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class Cluster:
+    """One directory that holds all that a server needs and leaves: ``postgres/``, ``share/`` and the logs."""
+
+    def __init__(self, directory: Path | None, user: OsUser) -> None:
+        self.temporary = directory is None
+        self.user = user
+        self.directory = self._kept(directory) if directory else self._throwaway()
+        self.data_dir = self.directory / "postgres"
+        self.share_dir = self.directory / "share"
+        self.server_log = self.directory / "server.log"
+        self.scheduler_log = self.directory / "scheduler.log"
+
+    def _throwaway(self) -> Path:
+        directory = Path(tempfile.mkdtemp(prefix="pgstream-")).resolve()
+        self.user.give(directory)
+        return directory
+
+    def _kept(self, directory: Path) -> Path:
+        directory = directory.absolute()
+        if ":" in str(directory):
+            raise EmulatorError(f"--data-dir {directory}: PostgreSQL cannot find extensions under a path with a ':'")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            found = {entry.name for entry in directory.iterdir()}
+        except OSError as error:
+            raise EmulatorError(f"--data-dir {directory} cannot be used: {error.strerror}") from None
+        if found and "postgres" not in found and "postgres.partial" not in found:
+            raise EmulatorError(
+                f"--data-dir {directory} is not empty and was not made by the emulator: name a new or an empty directory"
+            )
+        if not found:
+            self.user.give(directory)
+        if not self.user.can("-w", directory):
+            raise EmulatorError(
+                f"--data-dir {directory} is closed to the operating-system user '{self.user.name or os.getuid()}', "
+                "as whom PostgreSQL runs: name a directory that this user can reach and write to"
+            )
+        return directory
+
+    def is_new(self) -> bool:
+        """Return whether there is no data directory yet."""
+        return not self.data_dir.exists()
+
+    def initialise(self, binaries: Binaries, password: str) -> None:
+        """Make the data directory, whole or not at all."""
+        partial = self.directory / "postgres.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        password_file = self.directory / "password"  # the only way that initdb takes one from a program
+        password_file.touch(mode=0o600)
+        password_file.write_text(password + "\n")
+        self.user.give(password_file)
+        done = subprocess.run(
+            [str(binaries.bin_dir / "initdb"), *INITDB, f"--pwfile={password_file}", "-D", str(partial)],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=environment(),
+            **self.user.popen_arguments(),
+        )
+        password_file.unlink()
+        if done.returncode:
+            raise EmulatorError(f"initdb of PostgreSQL {binaries.version} failed: {done.stderr.strip()}")
+        partial.rename(self.data_dir)
+
+    def configure(self, settings: Mapping[str, str], authentication: str) -> None:
+        """Write the configuration and the extension's files, on every start, for the package may have changed."""
+        version = (self.data_dir / "PG_VERSION").read_text().strip()
+        if version != str(MAJOR):
+            raise EmulatorError(
+                f"--data-dir {self.directory} was made by PostgreSQL {version}, and this is {MAJOR}: name a new one"
+            )
+        install_extension(self.share_dir)
+        values = SETTINGS | {"extension_control_path": f"{self.share_dir}:$system"}
+        values |= THROWAWAY if self.temporary else {}
+        values |= settings
+        lines = [f"{name} = '{_escaped(value)}'\n" for name, value in values.items()]
+        (self.data_dir / "postgresql.conf").write_text("".join(lines))
+        (self.data_dir / "pg_hba.conf").write_text(f"host all all 127.0.0.1/32 {authentication}\n")
+        self.user.give(self.share_dir)
+        self.user.give(self.data_dir)
+
+    def complaint(self, since: int) -> str:
+        """Return what the server's log has said since byte ``since`` that explains why it did not start."""
+        with open(self.server_log, "rb") as log:
+            log.seek(since)
+            lines = log.read().decode(errors="replace").splitlines()
+        telling = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "HINT:", "ERROR:"))]
+        return " / ".join(line.split("  ", 1)[-1].strip() for line in (telling or lines)[-3:]) or "its log is empty"
+
+    def remove(self) -> None:
+        """Remove a temporary directory; a kept one stays."""
+        if self.temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for PostgreSQL's programs: the caller's, without settings that would mislead them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+
+
+def _escaped(value: str) -> str:
+    return str(value).replace("\\", "\\\\").replace("'", "''")

