@@ -1,0 +1,51 @@
+{#
+    Creation as PL/pgSQL statements for `attempt`. The engine would populate the table without locking what it
+    reads, so it creates it empty, and the safe refresh of the same transaction populates it.
+#}
+{% macro create_steps(table, query, settings) %}
+    {{ return(adapter.dispatch('create_steps', 'pgstream')(table, query, settings)) }}
+{% endmacro %}
+
+
+{% macro default__create_steps(table, query, settings) %}
+    {%- set engine = pgstream.engine() -%}
+    {%- set name = pgstream.literal(pgstream.engine_name(table)) -%}
+    {%- set steps %}
+            perform {{ engine.create }}(
+                {{ name }},
+                {{ pgstream.literal(query) }},
+                {{ pgstream.literal(settings.schedule) }},
+                {{ pgstream.literal(settings.refresh_mode) }},
+                false
+            );
+    {%- if settings.initialize or settings.refresh != 'never' or settings.wait_for_populated > 0 %}
+{{ pgstream.refresh_steps(table) }}
+    {%- endif %}
+    {%- if settings.status is not none %}
+            perform {{ engine.alter }}({{ name }}, status => {{ pgstream.literal(settings.status) }});
+    {%- endif %}
+    {%- endset -%}
+    {{ return(steps) }}
+{% endmacro %}
+
+
+{% macro drop_steps(table, found) %}
+    {%- set engine = pgstream.engine() -%}
+    {%- set steps -%}
+    {%- if found.is_stream_table and not (found.source_is_gone or found.storage_is_gone) %}
+            perform {{ engine.drop }}({{ pgstream.literal(pgstream.engine_name(table)) }});
+    {%- endif %}
+    {%- if found.kind is not none %}
+            drop {{ found.kind }} if exists {{ table.include(database=false) }} cascade;
+    {%- endif %}
+    {%- endset -%}
+    {{ return(steps) }}
+{% endmacro %}
+
+
+{# Creating two stream tables on one source at once fails, so creation is serialised with everyone who creates. #}
+{% macro take_creation_lock() %}
+    {%- call statement('pgstream_creation_lock', auto_begin=true) -%}
+        select pg_advisory_xact_lock({{ pgstream.engine().creation_lock }})
+    {%- endcall -%}
+{% endmacro %}
