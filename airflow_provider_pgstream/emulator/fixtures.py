@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pgstream_settings() -> dict[str, str]:
-    """Settings of the server, to be overridden in a ``conftest.py``: ``{"pg_stream.min_schedule_seconds": "1"}``."""
+    """Settings of the server, to be overridden in a ``conftest.py``: ``{"pg_stream.enabled": "off"}``."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def pgstream_server(pgstream_settings: dict[str, str]) -> Iterator[PgStreamServer]:
-    """The emulator, started once for the session, without its background scheduler: a turn is made when asked for."""
+    """The emulator, started once for the session; its scheduler makes a turn when asked, and only then."""
     # Imported here, because pytest imports this module at every start, wherever the package is installed.
     from airflow_provider_pgstream.emulator.server import PgStreamServer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import pwd
 import subprocess
@@ -22,6 +23,11 @@ class OsUser:
     name: str | None = None
     uid: int = -1
     gid: int = -1
+
+    @property
+    def label(self) -> str:
+        """The user's name, for messages."""
+        return self.name or getpass.getuser()
 
     def popen_arguments(self) -> dict[str, Any]:
         """Return the arguments of :class:`subprocess.Popen` that make a child this user."""
@@ -59,6 +65,6 @@ def server_user() -> OsUser:
             continue
         return OsUser(name, entry.pw_uid, entry.pw_gid)
     raise EmulatorError(
-        "PostgreSQL refuses to run as root, and this machine has neither a user 'postgres' nor a user 'nobody': "
-        "start the emulator as an ordinary user"
+        "PostgreSQL refuses to run as root, and this machine has neither a user 'postgres' nor a user "
+        "'nobody': start the emulator as an ordinary user"
     )

