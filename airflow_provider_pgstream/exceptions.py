@@ -75,3 +75,9 @@ class SourceLocked(PgStreamError):
 
 class DependentObjectsExist(PgStreamError):
     """Views or other stream tables would go with it."""
+
+
+def by_name(name: str) -> type[PgStreamError]:
+    """Return the class of that name, for an error that a trigger's event carries."""
+    found = globals().get(name)
+    return found if isinstance(found, type) and issubclass(found, PgStreamError) else PgStreamError
