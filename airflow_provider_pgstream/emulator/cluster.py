@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -146,9 +147,9 @@ class Cluster:
         with open(self.server_log, "rb") as log:
             log.seek(since)
             lines = log.read().decode(errors="replace").splitlines()
-        telling = [line for line in lines if any(level in line for level in ("FATAL:", "PANIC:", "HINT:"))]
-        reasons = [line.split("  ", 1)[-1].strip() for line in (telling or lines)[-3:]]
-        return " / ".join(reasons) or "its log is empty"
+        messages = [re.sub(r"^.*?\b([A-Z]+):  ", r"\1: ", line) for line in lines]
+        telling = [message for message in messages if not message.endswith("is shut down")]
+        return " / ".join(telling[-3:]) or "its log is empty"
 
     def remove(self) -> None:
         """Remove a temporary directory; a kept one stays."""

@@ -1,0 +1,125 @@
+"""What the emulator's own tests share: looking at processes, and awaiting conditions instead of sleeping."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from airflow_provider_pgstream.emulator import PgStreamServer
+
+PATIENCE = 60.0  # seconds after which a condition is taken never to come
+MODULE = "airflow_provider_pgstream.emulator"
+
+
+def _eventually(condition: Callable[[], Any], what: str = "condition") -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while not (seen := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come about in {PATIENCE:.0f} s"
+        time.sleep(0.02)
+    return seen
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """Return what a condition gives as soon as it is true; fail if it never is."""
+    return _eventually
+
+
+@dataclass
+class Emulator:
+    """The emulator as a process of its own, as a user starts it."""
+
+    process: subprocess.Popen[str]
+    ready: str
+    family: list[psutil.Process] = field(default_factory=list)
+
+    @property
+    def dsn(self) -> str:
+        return self.ready.split(": ", 1)[1].split()[0]
+
+    @property
+    def log_dir(self) -> Path:
+        """The directory of the server's files, from the command line of its postmaster."""
+        postmaster = next(child for child in self.family if child.name() == "postgres")
+        command = postmaster.cmdline()
+        return Path(command[command.index("-D") + 1]).parent
+
+    def end(self, signal_number: int) -> tuple[int, str]:
+        """Send a signal, and return the exit code and what was said on stderr."""
+        self.process.send_signal(signal_number)
+        _, said = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, said
+
+    def survivors(self) -> list[psutil.Process]:
+        """Return which processes of the emulator are there after a fair time to go."""
+        return psutil.wait_procs(self.family, timeout=20)[1]
+
+
+@pytest.fixture
+def run_emulator() -> Iterator[Callable[..., Emulator]]:
+    """Start ``python -m airflow_provider_pgstream.emulator`` with arguments, and wait for its ready line."""
+    started: list[Emulator] = []
+
+    def run(*arguments: str, **popen: Any) -> Emulator:
+        process = subprocess.Popen(
+            [sys.executable, "-m", MODULE, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **popen.pop("env", {})},
+            **popen,
+        )
+        assert process.stdout is not None
+        ready = process.stdout.readline().strip()
+        assert ready.startswith("ready in "), process.communicate()[1]
+        emulator = Emulator(process, ready, psutil.Process(process.pid).children(recursive=True))
+        started.append(emulator)
+        return emulator
+
+    yield run
+    for emulator in started:
+        for process in [emulator.process, *emulator.family]:
+            if process.poll() is None if isinstance(process, subprocess.Popen) else process.is_running():
+                process.kill()
+        emulator.process.communicate()
+
+
+@pytest.fixture
+def fail_emulator() -> Callable[..., str]:
+    """Start the emulator with arguments that it must refuse; return the one sentence that it says."""
+
+    def run(*arguments: str, **popen: Any) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", MODULE, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env={**os.environ, **popen.pop("env", {})},
+            **popen,
+        )
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+        said = [line for line in done.stderr.splitlines() if not line.startswith("[")]
+        assert len(said) == 1, done.stderr
+        return said[0]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PgStreamServer]:
+    """A server without background scheduler on which schedules may be as short as a second."""
+    settings = {"pg_stream.min_schedule_seconds": "1", "pg_stream.scheduler_interval_ms": "50"}
+    with PgStreamServer(scheduler=False, settings=settings) as running:
+        yield running
