@@ -1,0 +1,64 @@
+"""Where a model's stream table really lies: only dbt's manifest knows, because Cosmos sees the schema before
+``generate_schema_name``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_pgstream.cosmos.settings import model_config
+
+STREAM_TABLE_KEY = "pgstream_stream_table"
+BEGAN_KEY = "pgstream_began"
+
+
+def stream_table_of(node: Mapping[str, Any]) -> str:
+    """
+    Return ``schema.table`` of the stream table that the dbt package makes for a model.
+
+    :param node: the model as the manifest has it.
+    """
+    schema = model_config(node["config"], "stream_table_schema") or node["schema"]
+    name = model_config(node["config"], "stream_table_name") or node["alias"]
+    return f"{schema}.{name}"
+
+
+def node_of(manifest: Mapping[str, Any], unique_id: str) -> Mapping[str, Any] | None:
+    """
+    Return a model of the manifest; None if it has none of that id.
+
+    Cosmos' own parser takes the folder's name for the project's, so that the id may differ there.
+    """
+    nodes = manifest["nodes"]
+    own = f"model.{manifest['metadata'].get('project_name')}.{unique_id.split('.', 2)[-1]}"
+    node: Mapping[str, Any] | None = nodes.get(unique_id) or nodes.get(own)
+    return node
+
+
+def push_relation(project_dir: str, *, context: Any, unique_id: str, **_: Any) -> None:
+    """
+    Push to XCom which stream table a model's run has made, and when the run began.
+
+    Cosmos calls it as the run task's ``callback``, whether dbt succeeded or not: so it raises nothing that
+    would stand in the place of dbt's own error. A gate that finds no relation says so itself.
+    """
+    ti = context["ti"]
+    ti.xcom_push(key=BEGAN_KEY, value=ti.start_date.isoformat())
+    path = Path(project_dir, "target", "manifest.json")
+    if not path.exists():
+        ti.log.warning("dbt left no target/manifest.json, so the stream table of %s is not known", unique_id)
+        return
+    node = node_of(json.loads(path.read_text()), unique_id)
+    if node is None:
+        ti.log.warning("target/manifest.json has no model %s, so its stream table is not known", unique_id)
+        return
+    ti.xcom_push(key=STREAM_TABLE_KEY, value=stream_table_of(node))
+
+
+def read_manifest(path: Any) -> dict[str, Any]:
+    """Return dbt's manifest, from a file or from what Cosmos has it in."""
+    with path.open() as file:
+        manifest: dict[str, Any] = json.load(file)
+    return manifest

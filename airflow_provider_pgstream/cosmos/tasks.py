@@ -1,0 +1,77 @@
+"""The tasks of a gate: the provider's operator and sensors, on the stream table that a model's run made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pgstream.exceptions import PgStreamError
+from airflow_provider_pgstream.operators import PgStreamRefreshOperator
+from airflow_provider_pgstream.sensors import PgStreamFreshnessSensor, PgStreamPopulatedSensor
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
+    from airflow_provider_pgstream.models import StreamTable
+
+UNKNOWN = ("", "None")
+"""What a template makes of an XCom that is not there."""
+
+
+class StreamTableUnknown(PgStreamError):
+    """A gate cannot know which stream table a model has made."""
+
+
+class _OfAModel:
+    """A task behind a model's run task, whose stream table that run has named."""
+
+    run_task_id: str
+    model: str
+    stream_table: Any
+
+    def execute(self, context: Context) -> Any:
+        """Do the work, if the stream table is known."""
+        if self.stream_table in UNKNOWN:
+            raise StreamTableUnknown(
+                f"task {self.run_task_id} did not tell which stream table {self.model} is: it was marked as "
+                "successful by hand, or dbt wrote no target/manifest.json (--no-write-json, or another "
+                f"target-path). Clear both tasks, or set meta.pgstream.stream_table of {self.model}"
+            )
+        return super().execute(context)  # type: ignore[misc]
+
+
+class GateRefresh(_OfAModel, PgStreamRefreshOperator):
+    """Refreshes a model's stream table before anything reads it."""
+
+
+class _Gate(_OfAModel):
+    """The last task of a gate."""
+
+    refresh: str
+    hook: PgStreamHook
+    log: Any
+
+    def _succeed(self, context: Context, warning: str, result: dict[str, Any]) -> None:
+        super()._succeed(context, warning, result)  # type: ignore[misc]
+        if self.refresh == "auto":
+            self._say_what_is_not_kept(self.hook.get(self.stream_table))
+
+    def _say_what_is_not_kept(self, table: StreamTable) -> None:
+        if table.schedule is not None and not table.scheduler_serves:
+            self.log.warning(
+                "Stream table %s has the schedule %r, but no scheduler serves this database: its rows stay as "
+                'they are until somebody refreshes it. Set refresh="always" of the gate, or '
+                'meta.pgstream.refresh of %s, to refresh it in every run; or refresh="never", to leave it to '
+                "somebody else",
+                table.name,
+                table.schedule,
+                self.model,
+            )
+
+
+class PopulatedGate(_Gate, PgStreamPopulatedSensor):
+    """Waits until a model's stream table is populated."""
+
+
+class FreshGate(_Gate, PgStreamFreshnessSensor):
+    """Waits until a model's stream table holds data of this run."""

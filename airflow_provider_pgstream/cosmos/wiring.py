@@ -1,0 +1,68 @@
+"""The edges of a rendered graph: what waited for a run task waits for its gate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def run_task_of(rendered: Any) -> Any:
+    """Return the task that runs a model: what Cosmos rendered for it, or the first of that group."""
+    children = getattr(rendered, "children", None)
+    if children is None:
+        return rendered
+    (run,) = (task for task in children.values() if not task.upstream_task_ids & children.keys())
+    return run
+
+
+def insert_behind(run: Any, tasks: list[Any]) -> None:
+    """
+    Put tasks, in their order, between a run task and everything that waited for it.
+
+    The edges of groups are moved as well: Airflow's graph view draws those.
+    """
+    dag, last = run.dag, tasks[-1]
+    for task_id in list(run.downstream_task_ids):
+        task = dag.get_task(task_id)
+        run.downstream_task_ids.discard(task_id)
+        task.upstream_task_ids.discard(run.task_id)
+        last >> task
+    for group in dag.task_group.get_task_group_dict().values():
+        if run.task_id in group.upstream_task_ids:
+            group.upstream_task_ids.discard(run.task_id)
+            group.upstream_task_ids.add(last.task_id)
+    for upstream, downstream in zip([run, *tasks], tasks, strict=False):
+        upstream >> downstream
+
+
+class Descendants:
+    """
+    What depends on a model through models that were left out of the selection.
+
+    dbt keeps that order by itself; Cosmos draws an edge only between neighbours.
+
+    :param nodes: all models that Cosmos has loaded, selected or not.
+    :param rendered: what it made tasks of.
+    """
+
+    def __init__(self, nodes: Mapping[str, Any], rendered: Mapping[str, Any]) -> None:
+        self.rendered = rendered
+        self.children: dict[str, list[str]] = defaultdict(list)
+        for unique_id, node in nodes.items():
+            for parent in node.depends_on:
+                self.children[parent].append(unique_id)
+
+    def across_gaps(self, unique_id: str) -> Iterator[Any]:
+        """Yield the nearest rendered tasks and groups that lie behind a model that is not rendered."""
+        hidden = [child for child in self.children[unique_id] if child not in self.rendered]
+        seen = set(hidden)
+        while hidden:
+            for child in self.children[hidden.pop()]:
+                if child in seen:
+                    continue
+                seen.add(child)
+                if child in self.rendered:
+                    yield self.rendered[child]
+                else:
+                    hidden.append(child)

@@ -1,0 +1,3 @@
+{{ config(materialized='ephemeral') }}
+
+select customer, amount, orders from {{ ref('totals') }}

@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+select number from {{ ref('overview') }} where what = 'customers'
