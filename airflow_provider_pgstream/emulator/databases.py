@@ -51,5 +51,15 @@ def reset(connection: Connection) -> None:
     create_database(connection, "postgres")
 
 
+def age_stream_tables(connection: Connection, seconds: float) -> None:
+    """Make every stream table look as if its last refresh were ``seconds`` further away."""
+    connection.execute(
+        "update pgstream.pgs_stream_tables set "
+        "data_timestamp = data_timestamp - make_interval(secs => %(seconds)s), "
+        "last_refresh_at = last_refresh_at - make_interval(secs => %(seconds)s)",
+        {"seconds": seconds},
+    )
+
+
 def _names(connection: Connection, query: str, value: object) -> list[str]:
     return [row[0] for row in connection.execute(query, [value]).fetchall()]
