@@ -29,23 +29,17 @@
 {% endmacro %}
 
 
-{% macro drop_steps(table, found) %}
-    {%- set engine = pgstream.engine() -%}
-    {%- set steps -%}
-    {%- if found.is_stream_table and not (found.source_is_gone or found.storage_is_gone) %}
-            perform {{ engine.drop }}({{ pgstream.literal(pgstream.engine_name(table)) }});
-    {%- endif %}
-    {%- if found.kind is not none %}
-            drop {{ found.kind }} if exists {{ table.include(database=false) }} cascade;
-    {%- endif %}
-    {%- endset -%}
-    {{ return(steps) }}
+{#
+    Creating two stream tables on one source at once fails, so everyone who creates waits here. The lock is taken
+    again in each attempt, for profiles whose connection commits every statement by itself.
+#}
+{% macro creation_lock() %}
+    {{ return('pg_advisory_xact_lock(' ~ pgstream.engine().creation_lock ~ ')') }}
 {% endmacro %}
 
 
-{# Creating two stream tables on one source at once fails, so creation is serialised with everyone who creates. #}
 {% macro take_creation_lock() %}
     {%- call statement('pgstream_creation_lock', auto_begin=true) -%}
-        select pg_advisory_xact_lock({{ pgstream.engine().creation_lock }})
+        select {{ pgstream.creation_lock() }}
     {%- endcall -%}
 {% endmacro %}

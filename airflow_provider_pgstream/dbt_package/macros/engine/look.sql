@@ -4,6 +4,7 @@
     {%- set query %}
         select
             st.{{ engine.id }} is not null as is_stream_table,
+            n.oid is not null as schema_exists,
             c.oid::bigint as oid,
             {{ pgstream.kind_of('c.relkind') }} as kind,
             coalesce(st.original_query, st.defining_query) as query,
@@ -11,6 +12,8 @@
             st.refresh_mode,
             st.status,
             st.is_populated,
+            st.consecutive_errors,
+            st.data_timestamp,
             c.oid is distinct from st.{{ engine.relid }} as storage_is_gone,
             exists (
                 select

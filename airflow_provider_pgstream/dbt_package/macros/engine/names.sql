@@ -23,6 +23,7 @@
         'row_id': '__pgs_row_id',
         'row_count': '__pgs_count',
         'change_trigger': 'pg_stream_cdc_',
+        'truncate_trigger': 'pg_stream_cdc_truncate_',
         'creation_lock': '1885827956, 1',
         'search_path': 'public',
         'scheduler': 'pg_stream scheduler',

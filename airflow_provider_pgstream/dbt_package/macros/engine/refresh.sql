@@ -36,8 +36,10 @@
                         message = format('role %I may not lock its source %s, and without the lock rows can be lost', current_user, v_source.name),
                         hint = format('grant maintain on %s to %I', v_source.name, current_user);
                 end if;
+                v_locking := v_source.oid;
                 execute format('lock table %s in share mode', v_source.name);
             end loop;
+            v_locking := null;
             if v_needs_full then
                 perform {{ engine.alter }}({{ name }}, refresh_mode => 'FULL');
             end if;

@@ -7,29 +7,35 @@
         'status': pgstream.status_setting(),
         'refresh': pgstream.refresh_setting(),
         'wait_for_populated': pgstream.wait_setting(),
-        'on_configuration_change': config.get('on_configuration_change', 'apply') | string | lower,
+        'on_configuration_change': pgstream.choice('on_configuration_change', config.get('on_configuration_change', 'apply') | string, ['APPLY', 'CONTINUE', 'FAIL']) | lower,
     }) }}
 {% endmacro %}
 
 
 {# A key of the model's, else of its meta; an explicit null is a value. #}
 {% macro setting(key, default) %}
+    {{ return(pgstream.setting_of(config, key, default)) }}
+{% endmacro %}
+
+
+{% macro setting_of(node_config, key, default) %}
     {%- set absent = '(absent)' -%}
-    {%- set value = config.get(key, absent) -%}
+    {%- set value = node_config.get(key, absent) -%}
     {%- if value == absent -%}
-        {%- set value = (config.get('meta') or {}).get(key, default) -%}
+        {%- set value = (node_config.get('meta') or {}).get(key, default) -%}
     {%- endif -%}
     {{ return(value) }}
 {% endmacro %}
 
 
 {% macro invalid_setting(key, value, expected) %}
-    {{ exceptions.raise_compiler_error("model " ~ model.name ~ ": " ~ key ~ " is " ~ tojson(value, value | string) ~ ", expected " ~ expected) }}
+    {%- set shown = 'null' if value is none else value | string | lower if value is boolean else "'" ~ value ~ "'" -%}
+    {{ exceptions.raise_compiler_error("model " ~ model.name ~ ": " ~ key ~ " is " ~ shown ~ ", expected " ~ expected) }}
 {% endmacro %}
 
 
 {% macro choice(key, value, allowed) %}
-    {%- set word = value | string | upper -%}
+    {%- set word = value | string | trim | upper -%}
     {%- if value is not string or word not in allowed -%}
         {%- do pgstream.invalid_setting(key, value, "one of " ~ allowed | join(', ')) -%}
     {%- endif -%}
@@ -43,7 +49,7 @@
         {{ return(none) }}
     {%- endif -%}
     {%- set text = value | string | trim -%}
-    {%- set shapes = ['\d+', '(\d+\s*[smhdw]\s*)+', '@\w+', '\S+(\s+\S+){4,6}'] -%}
+    {%- set shapes = ['\\d+', '(\\d+[smhdw])+', '@\\w+', '\\S+(\\s+\\S+){4,6}'] -%}
     {%- if value is boolean or not modules.re.fullmatch(shapes | join('|'), text) -%}
         {%- do pgstream.invalid_setting('schedule', value, "a duration such as '90s', '5m' or '1h30m', a cron expression of 5 to 7 fields, an alias such as '@hourly', or null") -%}
     {%- endif -%}
@@ -86,10 +92,9 @@
     {%- if value is none -%}
         {%- set value = pgstream.setting('wait_for_populated', false) -%}
     {%- endif -%}
-    {%- if value is boolean -%}
-        {{ return(300.0 if value else 0.0) }}
-    {%- elif value is string and value | lower in ('true', 'false') -%}
-        {{ return(300.0 if value | lower == 'true' else 0.0) }}
+    {%- set word = value | string | lower -%}
+    {%- if word in ('true', 'false') -%}
+        {{ return(300.0 if word == 'true' else 0.0) }}
     {%- endif -%}
     {%- set seconds = value | float(-1) -%}
     {%- if seconds < 0 -%}

@@ -1,7 +1,9 @@
 {% materialization stream_table, adapter='postgres', supported_languages=['sql'] %}
 
     {%- set settings = pgstream.settings() -%}
-    {%- set table = this.incorporate(type='table') -%}
+    {%- set table = pgstream.table_of(model) -%}
+    {%- do pgstream.refuse_name(table) -%}
+    {%- do pgstream.refuse_collision(table) -%}
     {%- set query = pgstream.engine_query(sql) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -23,19 +25,18 @@
     {%- endif -%}
 
     {%- do pgstream.carry_out(plan, found, table, query, settings) -%}
-
-    {%- set is_new = plan.action in ('create', 'replace') -%}
-    {%- if is_new -%}
-        {%- do create_indexes(table) -%}
-    {%- endif -%}
-    {%- do apply_grants(table, config.get('grants'), should_revoke=should_revoke(not is_new, full_refresh_mode=is_new)) -%}
-    {%- do persist_docs(table, model) -%}
+    {%- set view = pgstream.pass_on(table) -%}
+    {%- do pgstream.dress(table, view, plan) -%}
+    {%- do pgstream.warn_if_unserved(settings) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
+    {%- if plan.action in ('alter', 'nothing') and settings.wait_for_populated > 0 and not found.is_populated and not pgstream.is_trial() -%}
+        {%- do pgstream.wait_for_populated(table, settings.wait_for_populated) -%}
+    {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
 
-    {{ return({'relations': [table]}) }}
+    {{ return({'relations': [table] if view is none else [table, view]}) }}
 
 {% endmaterialization %}
 
@@ -45,4 +46,17 @@
     {%- if hooks | rejectattr('transaction') | list -%}
         {%- call statement('begin', auto_begin=true) -%} begin {%- endcall -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{# dbt's own finery: indexes, grants, comments; grants and comments on the view that passes the table on, too. #}
+{% macro dress(table, view, plan) %}
+    {%- set is_new = plan.action in ('create', 'replace', 'build_plain') -%}
+    {%- if is_new -%}
+        {%- do create_indexes(table) -%}
+    {%- endif -%}
+    {%- for relation in [table, view] if relation is not none -%}
+        {%- do apply_grants(relation, config.get('grants'), should_revoke=should_revoke(not is_new, full_refresh_mode=is_new)) -%}
+        {%- do persist_docs(relation, model) -%}
+    {%- endfor -%}
 {% endmacro %}

@@ -1,45 +1,69 @@
-{# The stream tables that models of this project stand for, and where each of them really lives. #}
-{% macro stream_table_nodes() %}
-    {%- set nodes = [] -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'stream_table' -%}
-        {%- do nodes.append(node) -%}
+{# The models of this project that stand for stream tables, those they read before those that read them. #}
+{% macro stream_table_models() %}
+    {%- set ordered = [] -%}
+    {%- set seen = {} -%}
+    {%- for id in graph.nodes | sort -%}
+        {%- do pgstream.visit(id, seen, ordered) -%}
     {%- endfor -%}
-    {{ return(nodes) }}
+    {{ return(ordered) }}
 {% endmacro %}
 
 
-{% macro table_of(node) %}
-    {%- set meta = node.config.get('meta') or {} -%}
-    {{ return(api.Relation.create(
-        database=node.database,
-        schema=node.config.get('stream_table_schema') or meta.get('stream_table_schema') or node.schema,
-        identifier=node.config.get('stream_table_name') or meta.get('stream_table_name') or node.alias,
-        type='table',
-    )) }}
+{% macro visit(id, seen, ordered) %}
+    {%- set node = graph.nodes.get(id) -%}
+    {%- if node and id not in seen -%}
+        {%- do seen.update({id: true}) -%}
+        {%- for upstream in (node.get('depends_on') or {}).get('nodes', []) -%}
+            {%- do pgstream.visit(upstream, seen, ordered) -%}
+        {%- endfor -%}
+        {%- if node.resource_type == 'model' and node.config.materialized == 'stream_table' -%}
+            {%- do ordered.append(node) -%}
+        {%- endif -%}
+    {%- endif -%}
 {% endmacro %}
 
 
 {#
-    The stream table that an operation's `model_name` means: a model of this project by its name, or a stream table
-    of the catalog by `table` (in the target's schema) or `schema.table`.
+    The stream table that an operation's `model_name` means: a model of this project by its name, or any stream
+    table of the catalog as `schema.table`, or as `table` in the target's schema.
 #}
 {% macro table_named(operation, model_name) %}
     {%- if model_name is not string or not model_name | trim -%}
-        {{ exceptions.raise_compiler_error(operation ~ " needs a model: --args '{model_name: order_totals}'") }}
+        {{ exceptions.raise_compiler_error(operation ~ " needs a model: dbt run-operation " ~ operation ~ " --args '{model_name: order_totals}'") }}
     {%- endif -%}
-    {%- for node in pgstream.stream_table_nodes() if node.name == model_name -%}
-        {{ return(pgstream.table_of(node)) }}
-    {%- endfor -%}
+    {%- set nodes = pgstream.stream_table_models() | selectattr('name', 'equalto', model_name) | list -%}
+    {%- if nodes | length > 1 -%}
+        {{ exceptions.raise_compiler_error(operation ~ ": several packages have a model " ~ model_name ~ " (" ~ nodes | map(attribute='package_name') | join(', ') ~ "): give its place as schema.table") }}
+    {%- elif nodes -%}
+        {{ return(pgstream.table_of(nodes[0])) }}
+    {%- endif -%}
     {%- set parts = model_name.split('.', 1) if '.' in model_name else [target.schema, model_name] -%}
-    {{ return(api.Relation.create(database=target.dbname, schema=parts[0], identifier=parts[1], type='table')) }}
+    {{ return(pgstream.table_at(parts[0], parts[1])) }}
 {% endmacro %}
 
 
-{% macro must_exist(table) %}
+{% macro table_at(schema, name) %}
+    {{ return(api.Relation.create(database=target.dbname, schema=schema, identifier=name, type='table')) }}
+{% endmacro %}
+
+
+{# As `look`, for a table that has to be there. #}
+{% macro look_at_existing(table) %}
     {%- do pgstream.require_engine() -%}
     {%- set found = pgstream.look(table) -%}
     {%- if not found.is_stream_table -%}
         {{ exceptions.raise_compiler_error("there is no stream table " ~ pgstream.engine_name(table) ~ " in database '" ~ target.dbname ~ "': create it with dbt run, or name one that dbt run-operation pgstream_status lists") }}
     {%- endif -%}
     {{ return(found) }}
+{% endmacro %}
+
+
+{# One statement of ours, which commits by itself. #}
+{% macro execute_steps(table, purpose, steps) %}
+    {%- do run_query(pgstream.attempt(table, purpose, steps)) -%}
+{% endmacro %}
+
+
+{% macro say(line) %}
+    {%- do log(line, info=true) -%}
 {% endmacro %}
