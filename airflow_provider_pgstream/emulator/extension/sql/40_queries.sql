@@ -1,0 +1,118 @@
+-- PostgreSQL itself parses the query: as a temporary view, whose dependencies and tree are then read from
+-- the catalog. These functions have no search_path of their own where the user's query is parsed or run:
+-- its unqualified names are the caller's.
+
+create type pgstream_emulator.analysis as (
+    columns text[], -- quoted names, in order
+    column_types text[],
+    relations oid[],
+    tree text,
+    functions text[],
+    volatility "char"
+);
+
+-- The real engine looks tables up before it lets PostgreSQL parse, and fails at that.
+create function pgstream_emulator.check_syntax(query text) returns void
+language plpgsql
+as $$
+begin
+    execute 'SELECT * FROM (' || query || ') sub LIMIT 0';
+exception when undefined_table then
+    raise exception 'SPI error: SpiTupleTable positioned before the start or after the end'
+        using errcode = 'internal_error', detail = sqlerrm;
+end
+$$;
+
+create function pgstream_emulator.analyze(query text) returns pgstream_emulator.analysis
+language plpgsql
+as $$
+declare
+    v_analysis pgstream_emulator.analysis;
+begin
+    execute 'create temporary view pgstream_emulator_query as ' || query;
+    v_analysis := pgstream_emulator.describe('pg_temp.pgstream_emulator_query');
+    drop view pg_temp.pgstream_emulator_query;
+    return v_analysis;
+end
+$$;
+
+create function pgstream_emulator.describe(view_relid regclass) returns pgstream_emulator.analysis
+language plpgsql stable set search_path = pg_catalog
+as $$
+declare
+    v_analysis pgstream_emulator.analysis;
+    v_rule oid;
+begin
+    select r.oid, r.ev_action into v_rule, v_analysis.tree from pg_rewrite r where r.ev_class = view_relid;
+    select array_agg(quote_ident(a.attname) order by a.attnum),
+           array_agg(format_type(a.atttypid, null) order by a.attnum)
+    into v_analysis.columns, v_analysis.column_types
+    from pg_attribute a where a.attrelid = view_relid and a.attnum > 0;
+    v_analysis.relations := array(
+        select distinct d.refobjid from pg_depend d join pg_class c on c.oid = d.refobjid
+        where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+          and d.refclassid = 'pg_class'::regclass and d.refobjid <> view_relid
+          and c.relkind in ('r', 'p', 'v', 'm', 'f')
+        order by d.refobjid);
+    v_analysis.functions := array(
+        select distinct p.proname::text from regexp_matches(v_analysis.tree,
+            '(?::aggfnoid|:winfnoid|:funcid) (\d+) (?!:funcresulttype \d+ :funcretset \w+ :funcvariadic \w+ :funcformat [12])', 'g') m
+        join pg_proc p on p.oid = m[1]::oid order by 1);
+    select max(p.provolatile) into v_analysis.volatility
+    from regexp_matches(v_analysis.tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m
+    join pg_proc p on p.oid = m[1]::oid;
+    if v_analysis.volatility <> 'v' and v_analysis.tree ~ '\{SQLVALUEFUNCTION ' then
+        v_analysis.volatility := 's';
+    end if;
+    return v_analysis;
+end
+$$;
+
+-- Refuses what the real engine refuses, in its words.
+create function pgstream_emulator.check_query(query text, refresh_mode text, a pgstream_emulator.analysis)
+returns void
+language plpgsql stable set search_path = pg_catalog
+as $$
+declare
+    v_problem text;
+    v_matview regclass;
+begin
+    v_problem := case
+        when a.tree ~ ':limitCount \{' then 'LIMIT is not supported in defining queries. Stream tables materialize the full result set.'
+        when a.tree ~ ':limitOffset \{' then 'OFFSET is not supported in defining queries. Stream tables materialize the full result set.'
+        when a.tree ~ '\{TABLESAMPLECLAUSE ' then 'TABLESAMPLE is not supported in defining queries. Stream tables materialize the complete result set; use a WHERE condition with random() if sampling is needed.'
+    end;
+    if v_problem is null and cardinality(a.relations) = 0 then
+        raise exception 'query parse error: %', case when pgstream_emulator.without_literals(query) ~* '\mfrom\M'
+            then 'Defining query references no tables'
+            else 'Defining query must have a FROM clause' end using errcode = 'internal_error';
+    end if;
+    if v_problem is null and refresh_mode = 'DIFFERENTIAL' then
+        v_problem := pgstream_emulator.differential_problem(a);
+    end if;
+    if v_problem is not null then
+        raise exception 'unsupported operator for DIFFERENTIAL mode: %', v_problem using errcode = 'internal_error';
+    end if;
+    if refresh_mode = 'DIFFERENTIAL' and a.volatility = 's' then
+        raise warning 'Defining query contains stable functions (e.g., now(), current_timestamp). These return the same value within a single refresh but may shift between refreshes. Delta computation is correct within each refresh cycle.';
+    end if;
+end
+$$;
+
+create function pgstream_emulator.differential_problem(a pgstream_emulator.analysis) returns text
+language sql stable set search_path = pg_catalog
+as $$
+    select coalesce(
+        (select case c.relkind
+            when 'm' then format('Materialized view ''%s.%s'' cannot be used as a source in DIFFERENTIAL mode. Materialized views are stale snapshots — CDC triggers cannot track REFRESH MATERIALIZED VIEW. Use the underlying query directly, or switch to FULL refresh mode.', n.nspname, c.relname)
+            when 'f' then format('Foreign table ''%s.%s'' cannot be used as a source in DIFFERENTIAL mode. Row-level triggers cannot be created on foreign tables. Use FULL refresh mode instead.', n.nspname, c.relname)
+            end
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.oid = any (a.relations) and c.relkind in ('m', 'f') order by c.oid limit 1),
+        case when a.volatility = 'v' then 'Defining query contains volatile expressions (e.g., random(), clock_timestamp(), or custom volatile operators). Volatile functions and operators are not supported in DIFFERENTIAL mode because they produce different values on each evaluation, breaking delta computation. Use FULL refresh mode instead, or replace with a deterministic alternative.'
+        end)
+$$;
+
+create function pgstream_emulator.without_literals(query text) returns text
+language sql immutable set search_path = pg_catalog
+as $$ select regexp_replace(query, '''(?:[^'']|'''')*''', '''''', 'g') $$;

@@ -1,0 +1,83 @@
+create function pgstream_emulator.create_storage(
+    v_schema text, v_name text, a pgstream_emulator.analysis, v_counted boolean)
+returns oid
+language plpgsql
+as $$
+declare
+    v_columns text := (
+        select string_agg(format('%s %s', c.name, c.type), ', ')
+        from unnest(a.columns, a.column_types) c (name, type));
+begin
+    execute format('create table %I.%I (__pgs_row_id bigint, %s %s)', v_schema, v_name, v_columns,
+        case when v_counted then ', __pgs_count bigint not null default 0' end);
+    execute format('create unique index on %I.%I (__pgs_row_id)', v_schema, v_name);
+    -- The real engine looks its own table up by the unquoted name: that is why some names cannot be created.
+    return (v_schema || '.' || v_name)::regclass::oid;
+end
+$$;
+
+-- Aggregates and DISTINCT of a DIFFERENTIAL table carry a counter column. In the tree a query's flags come
+-- before its subqueries, its GROUP BY and DISTINCT after them.
+create function pgstream_emulator.is_counted(a pgstream_emulator.analysis) returns boolean
+language sql immutable set search_path = pg_catalog
+as $$
+    select substring(a.tree from ':hasAggs (\w+)') = 'true'
+        or substring(a.tree from '.*:groupClause (<>|\()') = '('
+        or substring(a.tree from '.*:distinctClause (<>|\()') = '('
+$$;
+
+-- The second and later ones of equal rows get ids of their own, by number.
+create function pgstream_emulator.row_id(hash bigint, number bigint) returns bigint
+language sql immutable parallel safe
+return case when number = 1 then hash else hashint8extended(hash, number) end;
+
+-- The query's rows with their ids. A row's id is a hash of what it holds, in the binary form that no session
+-- setting changes: rows that differ have different ids, and a changed row is a new row.
+create function pgstream_emulator.rows_query(st pgstream.pgs_stream_tables) returns text
+language sql stable set search_path = pg_catalog
+as $$
+    select format(
+        'select pgstream_emulator.row_id(h, row_number() over (partition by h)) as __pgs_row_id, %1$s
+         from (select hashbyteaextended(record_send(q), 0) as h, q.* from (%2$s) q) q',
+        pgstream_emulator.column_list(st.pgs_relid), st.defining_query)
+$$;
+
+create function pgstream_emulator.column_list(v_relid oid) returns text
+language sql stable set search_path = pg_catalog
+as $$
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    from pg_attribute a
+    where a.attrelid = v_relid and a.attnum > 0 and not a.attisdropped
+      and a.attname not in ('__pgs_row_id', '__pgs_count')
+$$;
+
+create function pgstream_emulator.write_all(
+    st pgstream.pgs_stream_tables, out rows_inserted bigint, out rows_deleted bigint)
+language plpgsql
+as $$
+begin
+    execute format('truncate %s', st.pgs_relid::pg_catalog.regclass);
+    execute format('insert into %s (__pgs_row_id, %s) %s', st.pgs_relid::pg_catalog.regclass,
+        pgstream_emulator.column_list(st.pgs_relid), pgstream_emulator.rows_query(st));
+    get diagnostics rows_inserted = row_count;
+    rows_deleted := 0;
+end
+$$;
+
+create function pgstream_emulator.write_differences(
+    st pgstream.pgs_stream_tables, out rows_inserted bigint, out rows_deleted bigint)
+language plpgsql
+as $$
+begin
+    execute format(
+        'with fresh as materialized (%3$s),
+         gone as (delete from %1$s t where not exists (
+             select from fresh f where f.__pgs_row_id = t.__pgs_row_id) returning 1),
+         come as (insert into %1$s (__pgs_row_id, %2$s) select __pgs_row_id, %2$s from fresh f where not exists (
+             select from %1$s t where t.__pgs_row_id = f.__pgs_row_id) returning 1)
+         select (select count(*) from come), (select count(*) from gone)',
+        st.pgs_relid::pg_catalog.regclass, pgstream_emulator.column_list(st.pgs_relid),
+        pgstream_emulator.rows_query(st))
+    into rows_inserted, rows_deleted;
+end
+$$;

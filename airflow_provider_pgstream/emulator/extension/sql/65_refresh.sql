@@ -1,0 +1,134 @@
+create type pgstream_emulator.result as (action text, rows_inserted bigint, rows_deleted bigint);
+
+create type pgstream_emulator.changes as (changed boolean, truncated boolean);
+
+-- What has changed under a stream table since it was last refreshed.
+create function pgstream_emulator.changes_of(st pgstream.pgs_stream_tables) returns pgstream_emulator.changes
+language plpgsql set search_path = pg_catalog
+as $$
+declare
+    v_changes pgstream_emulator.changes := (false, false);
+    v_seen pgstream_emulator.seen;
+    v_relid oid;
+    v_changed boolean;
+    v_truncated boolean;
+begin
+    select s.* into v_seen from pgstream_emulator.seen s where s.pgs_id = st.pgs_id;
+    if v_seen.pgs_id is null or pgstream_emulator.upstream_changed(v_seen) then
+        return (true, false);
+    end if;
+    for v_relid in select d.source_relid from pgstream.pgs_dependencies d
+        where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+    loop
+        select u.changed, u.truncated into v_changed, v_truncated
+        from pgstream_emulator.unseen(v_relid, v_seen.snapshot) u;
+        v_changes := (v_changes.changed or v_changed, v_changes.truncated or v_truncated);
+    end loop;
+    return v_changes;
+end
+$$;
+
+-- What cannot be watched (a materialized view, a foreign table, a stream table that was dropped) counts as
+-- changed each time.
+create function pgstream_emulator.upstream_changed(v_seen pgstream_emulator.seen) returns boolean
+language sql stable set search_path = pg_catalog
+as $$
+    select exists (
+        select from pgstream.pgs_dependencies d
+        left join pgstream.pgs_stream_tables s on s.pgs_relid = d.source_relid
+        left join pgstream_emulator.seen u on u.pgs_id = s.pgs_id
+        where d.pgs_id = v_seen.pgs_id and d.source_type not in ('TABLE', 'VIEW')
+          and (u.version is null or u.version is distinct from (v_seen.upstream_versions ->> u.pgs_id::text)::bigint))
+$$;
+
+create function pgstream_emulator.upstream_versions(v_pgs_id bigint) returns jsonb
+language sql stable set search_path = pg_catalog
+as $$
+    select coalesce(jsonb_object_agg(u.pgs_id, u.version), '{}')
+    from pgstream.pgs_dependencies d
+    join pgstream.pgs_stream_tables s on s.pgs_relid = d.source_relid
+    join pgstream_emulator.seen u on u.pgs_id = s.pgs_id
+    where d.pgs_id = v_pgs_id
+$$;
+
+-- Refreshes by one of the actions FULL, REINITIALIZE, DIFFERENTIAL, NO_DATA, and notes what was taken in.
+-- What is noted is read *before* the query runs: a change between the two is seen twice, never not at all.
+create function pgstream_emulator.refresh(st pgstream.pgs_stream_tables, v_action text)
+returns pgstream_emulator.result
+language plpgsql
+as $$
+declare
+    v_result pgstream_emulator.result := (v_action, 0, 0);
+    v_position pg_catalog.pg_lsn := pg_catalog.pg_current_wal_insert_lsn();
+    v_snapshot pg_catalog.pg_snapshot := pg_catalog.pg_current_snapshot();
+    v_versions jsonb := pgstream_emulator.upstream_versions(st.pgs_id);
+begin
+    if v_action = 'DIFFERENTIAL' then
+        select 'DIFFERENTIAL', w.* into v_result from pgstream_emulator.write_differences(st) w;
+    elsif v_action <> 'NO_DATA' then
+        select v_action, w.* into v_result from pgstream_emulator.write_all(st) w;
+    end if;
+    perform pgstream_emulator.move_frontier(st, v_position, v_snapshot);
+    perform pgstream_emulator.note(st, v_result, v_snapshot, v_versions);
+    return v_result;
+end
+$$;
+
+create function pgstream_emulator.note(
+    st pgstream.pgs_stream_tables, v_result pgstream_emulator.result, v_snapshot pg_snapshot, v_versions jsonb)
+returns void
+language plpgsql set search_path = pg_catalog
+as $$
+declare
+    v_relid oid;
+begin
+    insert into pgstream_emulator.seen as s (pgs_id, snapshot, upstream_versions)
+    values (st.pgs_id, v_snapshot, v_versions)
+    on conflict (pgs_id) do update set snapshot = v_snapshot, upstream_versions = v_versions,
+        version = s.version
+            + (v_result.action in ('FULL', 'REINITIALIZE') or v_result.rows_inserted + v_result.rows_deleted > 0)::int;
+    for v_relid in select d.source_relid from pgstream.pgs_dependencies d
+        where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+    loop
+        perform pgstream_emulator.trim_buffer(v_relid);
+    end loop;
+    update pgstream.pgs_stream_tables s
+    set is_populated = true, data_timestamp = now(), last_refresh_at = now(), updated_at = now(),
+        needs_reinit = false, consecutive_errors = 0,
+        status = case when s.status in ('INITIALIZING', 'ERROR') then 'ACTIVE' else s.status end
+    where s.pgs_id = st.pgs_id;
+end
+$$;
+
+-- The frontier is what clients read; the emulator itself goes by `seen`. Everything captured up to its
+-- positions must have been taken in, because clients remove that: so it stays where it was while any
+-- transaction that may have written before is open, the refresh's own included.
+create function pgstream_emulator.move_frontier(
+    st pgstream.pgs_stream_tables, v_position pg_lsn, v_snapshot pg_snapshot)
+returns void
+language plpgsql set search_path = pg_catalog
+as $$
+declare
+    v_moment text := extract(epoch from now())::bigint || 'Z';
+    v_sources jsonb := '{}';
+    v_relid oid;
+    v_own_change boolean;
+begin
+    for v_relid in select d.source_relid from pgstream.pgs_dependencies d
+        where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+    loop
+        execute format('select exists (select from %s where xid = pg_current_xact_id())',
+            pgstream_emulator.buffer(v_relid)) into v_own_change;
+        v_sources := v_sources || jsonb_build_object(v_relid, jsonb_build_object(
+            'lsn', case when v_own_change or exists (select from pg_snapshot_xip(v_snapshot))
+                then coalesce(st.frontier #>> array['sources', v_relid::text, 'lsn'], '0/0')
+                else v_position::text end,
+            'snapshot_ts', v_moment));
+    end loop;
+    if v_sources <> '{}' then
+        update pgstream.pgs_stream_tables s
+        set frontier = jsonb_build_object('sources', v_sources, 'data_timestamp', v_moment)
+        where s.pgs_id = st.pgs_id;
+    end if;
+end
+$$;

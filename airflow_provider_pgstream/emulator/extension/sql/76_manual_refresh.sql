@@ -1,0 +1,47 @@
+-- The lock is the session's, as the real engine's is: a refresh that fails leaves it there, and other
+-- sessions are refused until this one ends or unlocks.
+create function pgstream.refresh_stream_table(name text) returns void
+language plpgsql strict
+as $$
+declare
+    st pgstream.pgs_stream_tables;
+begin
+    st := pgstream_emulator.find(name, current_schema()::text);
+    if st.status = 'SUSPENDED' then
+        raise exception 'invalid argument: stream table %.% is suspended; use pgstream.resume_stream_table() first',
+            st.pgs_schema, st.pgs_name using errcode = 'internal_error';
+    end if;
+    if not pg_catalog.pg_try_advisory_lock(st.pgs_id) then
+        raise exception 'refresh skipped: %.% — another refresh is already in progress',
+            st.pgs_schema, st.pgs_name using errcode = 'internal_error';
+    end if;
+    -- The lock is given back before the transaction ends: who comes next waits for that here.
+    select s.* into st from pgstream.pgs_stream_tables s where s.pgs_id = st.pgs_id for update;
+    perform pgstream_emulator.refresh_by_hand(st);
+    perform pg_catalog.pg_advisory_unlock(st.pgs_id);
+end
+$$;
+
+create function pgstream_emulator.refresh_by_hand(st pgstream.pgs_stream_tables) returns void
+language plpgsql
+as $$
+declare
+    v_changes pgstream_emulator.changes;
+    v_result pgstream_emulator.result;
+begin
+    if st.refresh_mode = 'FULL' or st.frontier is null then
+        if st.refresh_mode <> 'FULL' then
+            raise info 'Stream table %.%: no previous frontier, performing FULL refresh first',
+                st.pgs_schema, st.pgs_name;
+        end if;
+        perform pgstream_emulator.refresh(st, 'FULL');
+        raise info 'Stream table %.% refreshed (FULL)', st.pgs_schema, st.pgs_name;
+        return;
+    end if;
+    v_changes := pgstream_emulator.changes_of(st);
+    v_result := pgstream_emulator.refresh(st,
+        case when v_changes.truncated then 'FULL' when v_changes.changed then 'DIFFERENTIAL' else 'NO_DATA' end);
+    raise info 'Stream table %.% refreshed (DIFFERENTIAL: +% -%)', st.pgs_schema, st.pgs_name,
+        v_result.rows_inserted, v_result.rows_deleted;
+end
+$$;
