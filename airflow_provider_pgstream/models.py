@@ -66,7 +66,7 @@ class StreamTable(Row):
     :param data_timestamp: the moment as of which the data is right.
     :param staleness: seconds since ``data_timestamp``; None while unpopulated.
     :param query: the text that the user gave.
-    :param scheduler_serves: whether this is the database that the engine's scheduler serves, and it is enabled.
+    :param scheduler_serves: whether the engine's scheduler serves this database, and is enabled.
     :param detached: whether the table that holds its rows is gone.
     """
 
@@ -149,7 +149,8 @@ class RefreshResult(Row):
     """
     What became of one stream table.
 
-    :param outcome: refreshed, skipped, created, replaced, altered, unchanged, dropped, verified, different, repaired.
+    :param outcome: refreshed, skipped, created, replaced, altered, unchanged, dropped, verified, different or
+        repaired.
     :param action: FULL or DIFFERENTIAL; None if nothing was refreshed.
     :param rows_inserted: the engine's word, not to be decided on; None if it gave none.
     :param rows_deleted: likewise.
@@ -176,7 +177,7 @@ class Verification(Row):
     :param surplus: rows that the table has and the query does not return, doubles counted.
     :param missing_examples: some of the missing rows, as the text of JSON objects.
     :param surplus_examples: some of the surplus rows, likewise.
-    :param refreshed: whether the table was refreshed (and rolled back) first; if not, a difference may be lag.
+    :param refreshed: whether it was refreshed (and rolled back) first; if not, a difference may be lag.
     :param warnings: what makes the comparison less than certain.
     :param seconds: how long it took.
     """
@@ -221,8 +222,7 @@ class CdcSource(Row):
     :param cdc_mode: TRIGGER, TRANSITIONING or WAL.
     :param lag_bytes: WAL not yet decoded; None for trigger capture.
     :param alert: the engine's own alert.
-    :param capture: whether its changes are captured: ``ok``, ``missing``, ``disabled`` (the trigger's state), or
-        ``slot missing``.
+    :param capture: how its change capture is: ``ok``, ``missing`` or ``disabled`` (the trigger), ``slot missing``.
     :param stream_tables: the stream tables that read it.
     """
 
@@ -240,7 +240,8 @@ class CdcSource(Row):
         """What is wrong with it, in a sentence, or None."""
         readers = ", ".join(self.stream_tables)
         if self.name is None:
-            return f"a source (oid {self.oid}) of {readers} was dropped or made anew: drop and create {readers} again"
+            gone = f"a source (oid {self.oid}) of {readers} was dropped or made anew"
+            return f"{gone}: drop and create {readers} again"
         if self.capture != "ok":
             what = (
                 "slot is missing" if self.capture == "slot missing" else f"change trigger is {self.capture}"
@@ -254,10 +255,10 @@ class EngineStatus(Row):
     """
     The engine in one database.
 
-    :param scheduler_serves: whether this is the database that the engine's scheduler serves, and it is enabled.
-    :param scheduler_since: when that scheduler's process started; None if there is none, or it is not to be seen.
-    :param can_see_processes: whether this role may see what other sessions are: if not, a missing scheduler cannot
-        be told from one that is not to be seen.
+    :param scheduler_serves: whether the engine's scheduler serves this database, and is enabled.
+    :param scheduler_since: when that scheduler's process started; None if there is none, or it is not seen.
+    :param can_see_processes: whether this role may see what other sessions are: if not, a missing scheduler
+        cannot be told from one that is not to be seen.
     """
 
     extension: str

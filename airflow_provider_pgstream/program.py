@@ -2,9 +2,9 @@
 Programs: what is to be said to the database, written once, without saying how it is sent.
 
 A program is a generator. It yields :class:`Run` and is sent a :class:`Reply`, or is thrown the database's own
-``psycopg.Error``; it yields :class:`Pause` to end its session and have nothing held while it waits. The hook drives
-it with a ``psycopg.Connection``, a trigger with a ``psycopg.AsyncConnection``, both in autocommit mode with
-``dict_row``: a program begins and commits its transactions itself.
+``psycopg.Error``; it yields :class:`Pause` to end its session and have nothing held while it waits. The hook
+drives it with a ``psycopg.Connection``, a trigger with a ``psycopg.AsyncConnection``, both in autocommit mode
+with ``dict_row``: a program begins and commits its transactions itself.
 """
 
 from __future__ import annotations

@@ -38,11 +38,13 @@ select st.pgs_id, st.pgs_relid::bigint as storage_oid,
        st.pgs_schema || '.' || st.pgs_name as name,
        st.status, st.refresh_mode, st.is_populated, st.schedule, st.data_timestamp, st.last_refresh_at,
        case when st.is_populated
-            then extract(epoch from pg_catalog.clock_timestamp() - st.data_timestamp)::float8 end as staleness,
+            then extract(epoch from pg_catalog.clock_timestamp() - st.data_timestamp)::float8
+             end as staleness,
        st.consecutive_errors, st.needs_reinit,
        coalesce(st.original_query, st.defining_query) as query,
        (select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-                 'oid', d.source_relid::bigint, 'schema', n.nspname, 'table', c.relname, 'kind', d.source_type)
+                 'oid', d.source_relid::bigint, 'kind', d.source_type,
+                 'schema', n.nspname, 'table', c.relname)
                  order by d.source_relid::bigint)
           from {engine.DEPENDENCIES} d
           left join pg_catalog.pg_class c on c.oid = d.source_relid
@@ -57,10 +59,23 @@ select st.pgs_id, st.pgs_relid::bigint as storage_oid,
 """
 """One look at some stream tables (``names``: an array of ``schema.table``, or NULL for all)."""
 
+MARKS = f"""
+select st.pgs_schema || '.' || st.pgs_name as name, st.pgs_id,
+       pg_catalog.to_jsonb(st.last_refresh_at) #>> '{{}}' as refreshed_at,
+       pg_catalog.to_jsonb(st.data_timestamp) #>> '{{}}' as data_timestamp,
+       pg_catalog.md5(st.frontier::text) as frontier,
+       (select h.action from {engine.HISTORY} h
+         where h.pgs_id = st.pgs_id and h.data_timestamp = st.last_refresh_at and h.status = 'COMPLETED'
+         order by h.refresh_id desc limit 1) as action
+  from {engine.CATALOG} st
+ where st.pgs_schema || '.' || st.pgs_name = any (%(names)s::text[])
+"""
+"""What shows that a stream table was refreshed, by the scheduler (which leaves an ``action``) or by hand."""
+
 CURRENT_SCHEMA = "select pg_catalog.current_schema()::text as schema"
 
 BEGIN = f"begin isolation level read committed; set local search_path = {engine.SEARCH_PATH}"
-"""READ COMMITTED whatever the role's default is: the refresh must see what was committed while it waited for its locks."""
+"""READ COMMITTED whatever the role's default: the refresh must see what was committed while it waited."""
 
 COMMIT = "commit"
 ROLLBACK = "rollback"
@@ -69,7 +84,7 @@ UNLOCK_ALL = "select pg_catalog.pg_advisory_unlock_all()"
 """A failed refresh leaves its advisory lock with the session."""
 
 NOTICE_DEAD_CLIENTS = "set client_connection_check_interval = '2s'"
-"""Lets the server end a long refresh whose worker was killed, instead of running it to its end and rolling back."""
+"""Lets the server end a long refresh whose worker was killed, which it would else run to its end in vain."""
 
 REFRESH = f"select {engine.SCHEMA}.refresh_stream_table(%(name)s)"
 
@@ -123,3 +138,93 @@ def set_lock_timeout(seconds: float) -> sql.Composed:
 def lock_in_share_mode(schema: str, table: str) -> sql.Composed:
     """Lock a source as CREATE INDEX does: open writers are waited for, new ones wait."""
     return sql.SQL("lock table {} in share mode").format(sql.Identifier(schema, table))
+
+
+HISTORY = f"""
+select refresh_id, action, status, rows_inserted, rows_deleted, data_timestamp, start_time, end_time,
+       duration_ms::float8 as duration_ms, error_message
+  from {engine.SCHEMA}.get_refresh_history(%(name)s, %(max_rows)s)
+"""
+
+EXPLAIN = f"select property, value from {engine.SCHEMA}.explain_st(%(name)s)"
+
+CDC_SOURCES = f"""
+with captured as (
+  select d.source_relid, d.source_relid::bigint as oid, max(d.cdc_mode) as cdc_mode, max(d.slot_name) as slot_name,
+         pg_catalog.array_agg(distinct st.pgs_schema || '.' || st.pgs_name) as stream_tables
+    from {engine.DEPENDENCIES} d join {engine.CATALOG} st using (pgs_id)
+   where d.source_type = '{engine.SOURCE_TABLE}'
+   group by d.source_relid)
+select s.oid, n.nspname || '.' || c.relname as name, s.cdc_mode,
+       coalesce(h.slot_name, s.slot_name) as slot_name, h.lag_bytes, h.alert,
+       case when s.cdc_mode = 'WAL' then
+              case when h.alert = 'replication_slot_missing' then 'slot missing' else 'ok' end
+            when t.tgenabled is null then 'missing'
+            when t.tgenabled = 'D' then 'disabled'
+            else 'ok' end as capture,
+       s.stream_tables
+  from captured s
+  left join pg_catalog.pg_class c on c.oid = s.source_relid
+  left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  left join pg_catalog.pg_trigger t
+    on t.tgrelid = s.source_relid and t.tgname = '{engine.CHANGE_TRIGGER}' || s.oid
+  left join {engine.SCHEMA}.check_cdc_health() h on h.source_relid = s.oid
+ where %(names)s::text[] is null or s.stream_tables && %(names)s::text[]
+ order by s.oid
+"""
+
+DEPENDENTS = f"""
+with recursive readers as (
+  select st.pgs_relid as oid, 0 as depth from {engine.CATALOG} st
+   where st.pgs_schema || '.' || st.pgs_name = %(name)s
+   union
+  select found.oid, readers.depth + 1
+    from readers,
+         lateral (
+           select r.ev_class as oid from pg_catalog.pg_depend d join pg_catalog.pg_rewrite r on r.oid = d.objid
+            where d.refobjid = readers.oid and d.refclassid = 'pg_catalog.pg_class'::regclass
+              and d.classid = 'pg_catalog.pg_rewrite'::regclass and r.ev_class <> readers.oid
+            union
+           select st.pgs_relid from {engine.DEPENDENCIES} d join {engine.CATALOG} st using (pgs_id)
+            where d.source_relid = readers.oid) found
+   where readers.depth < 100)
+select case when st.pgs_id is not null then st.pgs_schema || '.' || st.pgs_name
+            else n.nspname || '.' || c.relname end as name,
+       st.pgs_id is not null as is_stream_table, max(readers.depth) as depth
+  from readers
+  join pg_catalog.pg_class c on c.oid = readers.oid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  left join {engine.CATALOG} st on st.pgs_relid = readers.oid
+ where readers.depth > 0
+ group by 1, 2
+ order by depth desc, name
+"""
+"""Views and stream tables that would vanish or break with a stream table, the farthest first."""
+
+BUFFERS = f"""
+select d.source_relid::bigint as oid, b.relname as buffer,
+       min((st.frontier #>> array['sources', d.source_relid::text, 'lsn'])::pg_lsn)::text as lsn
+  from {engine.DEPENDENCIES} d
+  join {engine.CATALOG} st using (pgs_id)
+  join pg_catalog.pg_class b on b.relname = 'changes_' || d.source_relid::bigint
+   and b.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = '{engine.CHANGES_SCHEMA}')
+ where d.source_type = '{engine.SOURCE_TABLE}'
+   and (%(names)s::text[] is null or d.source_relid in (
+         select d2.source_relid from {engine.DEPENDENCIES} d2 join {engine.CATALOG} st2 using (pgs_id)
+          where st2.pgs_schema || '.' || st2.pgs_name = any (%(names)s::text[])))
+ group by d.source_relid, b.relname
+ order by d.source_relid
+"""
+"""Change buffers, with the position up to which every stream table on the source has read."""
+
+
+def trim_buffer(buffer: str) -> sql.Composed:
+    """Delete what every stream table has read, and count it."""
+    return sql.SQL(
+        "with gone as (delete from {} where lsn <= %(lsn)s::pg_lsn returning 1) select count(*) as deleted from gone"
+    ).format(sql.Identifier(engine.CHANGES_SCHEMA, buffer))
+
+
+def drop_table(schema: str, table: str) -> sql.Composed:
+    """Drop the storage table itself; the engine's event trigger then cleans its catalog."""
+    return sql.SQL("drop table if exists {} cascade").format(sql.Identifier(schema, table))

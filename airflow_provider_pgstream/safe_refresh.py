@@ -1,8 +1,8 @@
 """
 The safe refresh: one stream table, one session, one transaction, its sources locked.
 
-The engine moves its frontier past what a transaction still open has written, and never looks at it again. So writers
-are waited for, as CREATE INDEX does, and kept out while the refresh runs. The program is the same for hook and triggers.
+The engine moves its frontier past what a transaction still open has written, and never looks at it again. So
+writers are waited for, as CREATE INDEX does, and kept out while the refresh runs.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from airflow_provider_pgstream import engine, queries
 from airflow_provider_pgstream.exceptions import (
     PgStreamError,
     SourceLocked,
-    StreamTableNotFound,
     StreamTableSuspended,
 )
 from airflow_provider_pgstream.models import RefreshResult, Source, StreamTable
 from airflow_provider_pgstream.program import Program, Reply, Run
-from airflow_provider_pgstream.translation import translate
+from airflow_provider_pgstream.transaction import give_everything_back
+from airflow_provider_pgstream.translation import Place, not_found, translate
 
 ATTEMPT = 0.9
-"""Seconds for one attempt at all locks: less than `deadlock_timeout`, so that it is never the writer who gives way."""
+"""Seconds for an attempt at all locks: less than `deadlock_timeout`, so that it is never a writer who loses."""
 
 _DONE = re.compile(r"refreshed \((?P<action>[A-Z]+)(?:: \+(?P<inserted>\d+) -(?P<deleted>\d+))?\)")
 
@@ -39,7 +39,7 @@ class RefreshOptions:
     """
     How a stream table is refreshed.
 
-    :param when: ``always``, only if ``unpopulated``, or only if ``unattended`` (nothing else will refresh it).
+    :param when: ``always``, only if ``unpopulated``, or only if ``unattended`` (nothing else refreshes it).
     :param full: in FULL mode, once: repairs a DIFFERENTIAL table.
     :param lock_sources: lock the sources of a DIFFERENTIAL table. Without it rows can be lost.
     :param lock_timeout: seconds to try for the locks.
@@ -53,34 +53,39 @@ class RefreshOptions:
     on_suspended: OnSuspended = "fail"
 
 
-def safe_refresh(name: str, options: RefreshOptions | None = None) -> Program[RefreshResult]:
+def safe_refresh(
+    name: str, options: RefreshOptions | None = None, place: Place | None = None
+) -> Program[RefreshResult]:
     """
     Refresh one stream table; run it in a session of its own.
 
     :param name: ``schema.table``.
+    :param place: the database, for messages.
     :raises PgStreamError: the class that fits; nothing is changed and no lock is left then.
     """
     options = options or RefreshOptions()
     started = time.monotonic()
     yield Run(queries.NOTICE_DEAD_CLIENTS)
     try:
-        result = yield from _refresh_in_transaction(name, options, started)
+        result = yield from _refresh_in_transaction(name, options, started, place)
     except (psycopg.Error, PgStreamError) as error:
-        yield from _give_everything_back()
+        yield from give_everything_back()
         if isinstance(error, PgStreamError):
             raise
-        raise translate(error, stream_table=name) from error
+        raise translate(error, stream_table=name, place=place) from error
     return replace(result, seconds=round(time.monotonic() - started, 3))
 
 
-def _refresh_in_transaction(name: str, options: RefreshOptions, started: float) -> Program[RefreshResult]:
+def _refresh_in_transaction(
+    name: str, options: RefreshOptions, started: float, place: Place | None
+) -> Program[RefreshResult]:
     table = yield from _begin(name)
     why_not = _reason_to_skip(table, options)
     if why_not:
         yield Run(queries.ROLLBACK)
         return RefreshResult("skipped", data_timestamp=table.data_timestamp, reason=why_not)
     if options.lock_sources and table.refresh_mode == engine.DIFFERENTIAL:
-        table = yield from _lock_sources(table, started + options.lock_timeout)
+        table = yield from _lock_sources(table, started + options.lock_timeout, place)
     yield Run(queries.set_lock_timeout(max(ATTEMPT, started + options.lock_timeout - time.monotonic())))
     if table.is_paused:
         yield _alter(name, status=engine.ACTIVE)
@@ -100,9 +105,7 @@ def _begin(name: str) -> Program[StreamTable]:
     yield Run(queries.BEGIN)
     reply = yield Run(queries.STREAM_TABLES, {"names": [name]})
     if not reply.rows:
-        raise StreamTableNotFound(
-            f"stream table {name} does not exist: create it first, or check the name and the connection's database"
-        )
+        raise not_found(name)
     return StreamTable.from_row(reply.rows[0])
 
 
@@ -116,13 +119,14 @@ def _reason_to_skip(table: StreamTable, options: RefreshOptions) -> str | None:
             return "it is SUSPENDED (paused)"
         raise StreamTableSuspended(
             f"stream table {table.name} is SUSPENDED (paused): resume it with "
-            f"select pgstream.alter_stream_table('{table.name}', status => 'ACTIVE'), or set on_suspended='resume'"
+            f"select {engine.SCHEMA}.alter_stream_table('{table.name}', status => 'ACTIVE'), "
+            "or set on_suspended='resume'"
         )
     return None
 
 
-def _lock_sources(table: StreamTable, deadline: float) -> Program[StreamTable]:
-    """Lock the sources in short attempts, a transaction each, so that new writers never queue behind an old one."""
+def _lock_sources(table: StreamTable, deadline: float, place: Place | None) -> Program[StreamTable]:
+    """Lock the sources in short attempts, a transaction each, so that no writer queues behind an old one."""
     while True:
         wanted = _to_lock(table)
         attempt_ends = min(time.monotonic() + ATTEMPT, deadline)
@@ -138,7 +142,7 @@ def _lock_sources(table: StreamTable, deadline: float) -> Program[StreamTable]:
             table = yield from _begin(table.name)
             continue
         except psycopg.errors.InsufficientPrivilege as error:
-            raise translate(error, stream_table=table.name, locking=True) from error
+            raise translate(error, stream_table=table.name, place=place, locking=True) from error
         # It may have been created anew while the locks were waited for.
         reply = yield Run(queries.STREAM_TABLES, {"names": [table.name]})
         if reply.rows and _to_lock(StreamTable.from_row(reply.rows[0])) == wanted:
@@ -187,8 +191,8 @@ def _locked_out(table: StreamTable, oids: list[int], modes: list[str]) -> Progra
     yield Run(queries.ROLLBACK)
     reply = yield Run(queries.LOCK_HOLDERS, {"oids": oids, "modes": modes})
     holders = "; ".join(
-        f"pid {row['pid']} ({row['usename']}, {row['application_name'] or 'no application name'}, {row['state']}, "
-        f"transaction open for {row['seconds']} s): {row['query']}"
+        f"pid {row['pid']} ({row['usename']}, {row['application_name'] or 'no application name'}, "
+        f"{row['state']}, transaction open for {row['seconds']} s): {row['query']}"
         for row in reply.rows
     )
     what = (
@@ -199,12 +203,3 @@ def _locked_out(table: StreamTable, oids: list[int], modes: list[str]) -> Progra
         + (f"it is held by {holders}. " if holders else "whoever held it has just let go. ")
         + "End that transaction, or raise lock_timeout"
     )
-
-
-def _give_everything_back() -> Program[None]:
-    """Leave no transaction and no advisory lock; a session that is gone has none."""
-    try:
-        yield Run(queries.ROLLBACK)
-        yield Run(queries.UNLOCK_ALL)
-    except psycopg.OperationalError:
-        return

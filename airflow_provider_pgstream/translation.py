@@ -1,4 +1,4 @@
-"""The one place where the database's errors become ours: by SQLSTATE, and by text only where the engine has none."""
+"""The one place where the database's errors become ours: by SQLSTATE, by text only where there is none."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ class Place:
     A database, as messages name it.
 
     :param conn_id: the Airflow connection it was reached by.
+    :param login: the role it was reached as.
     """
 
     database: str | None
     host: str | None
     port: int | str | None
     conn_id: str
+    login: str | None = None
 
     def __str__(self) -> str:
         database = f"database '{self.database}'" if self.database else "the login's own database"
@@ -61,6 +63,14 @@ def not_supported(place: Place | str) -> EngineNotSupported:
     return EngineNotSupported(
         f"{place} has {engine.LATER_EXTENSION}, which is not supported yet: use a database with "
         f"{engine.EXTENSION}, or set postgres_conn_id"
+    )
+
+
+def not_found(stream_table: str | None) -> StreamTableNotFound:
+    """Return the error for a stream table that is not in the catalog."""
+    return StreamTableNotFound(
+        f"stream table {stream_table} does not exist: create it first, or check its name and the "
+        "connection's database"
     )
 
 
@@ -97,8 +107,7 @@ def translate(
     error: psycopg.Error,
     *,
     stream_table: str | None = None,
-    place: Place | str = "the database",
-    role: str | None = None,
+    place: Place | None = None,
     locking: bool = False,
     creating: bool = False,
 ) -> PgStreamError:
@@ -106,26 +115,25 @@ def translate(
     Return our error for one of the database's.
 
     :param stream_table: ``schema.table`` of what was worked on.
-    :param place: the database, for errors that are about it.
-    :param role: who was refused, for the GRANT.
+    :param place: the database, for errors that are about it and for the GRANT.
     :param locking: whether a source was being locked.
     :param creating: whether the stream table was being created, so that errors are about its query.
     """
     what = f"stream table {stream_table}" if stream_table else f"a call to {engine.EXTENSION}"
     text, code = first_line(error), error.sqlstate
-    if code is None or code[:2] in ("08", "57") and code != "57014":
+    if code is None or (code[:2] in ("08", "57") and code != "57014"):
         return ConnectionFailed(
-            f"the connection to {place} was lost while working on {what}: {text}; "
+            f"the connection to {place or 'the database'} was lost while working on {what}: {text}; "
             "nothing of it was committed: run it again when the server is back"
         )
     if code == _INTERNAL_ERROR:
         return _from_engine(text, what, stream_table)
     if code == "42501":
-        return _privilege(text, what, role, locking)
+        return _privilege(text, what, place.login if place else None, locking)
     if code in ("42P01", "3F000", "42883") and _ENGINE_CALL.search(text):
-        return not_installed(place)
+        return not_installed(place or "the database")
     if creating:
-        return _from_create(text, code, what, error)
+        return _from_create(text, code, what)
     return _from_refresh(text, code, what)
 
 
@@ -141,9 +149,7 @@ def _from_engine(text: str, what: str, stream_table: str | None) -> PgStreamErro
             f"select {engine.SCHEMA}.alter_stream_table('{stream_table}', status => 'ACTIVE')"
         )
     if "stream table not found" in text:
-        return StreamTableNotFound(
-            f"{what} does not exist: create it first, or check the name and the connection's database"
-        )
+        return not_found(stream_table)
     if "stream table already exists" in text:
         return StreamTableExists(
             f"{what} exists already: set if_exists to 'skip' or 'replace', or drop it first"
@@ -202,7 +208,7 @@ def _privilege(text: str, what: str, role: str | None, locking: bool) -> Insuffi
     return InsufficientPrivilege(f"{what}: {text}: {advice}")
 
 
-def _from_create(text: str, code: str, what: str, error: psycopg.Error) -> PgStreamError:
+def _from_create(text: str, code: str, what: str) -> PgStreamError:
     concurrent = "pg_type_typname_nsp_index" in text or "changes_" in text or "pg_stream_cdc_" in text
     if code in ("23505", "42P07", "42710") and concurrent:
         return StreamTableFailed(
@@ -219,7 +225,8 @@ def _from_create(text: str, code: str, what: str, error: psycopg.Error) -> PgStr
         return InvalidStreamTable(f"{what}: {text}: choose a name in lower case without blanks")
     if code == "42601":
         return UnsupportedQuery(
-            f"the query of {what} is refused: {text}: it must be one SELECT, with no semicolon and no comment at its end"
+            f"the query of {what} is refused: {text}: it must be one SELECT "
+            "without a semicolon or a comment at its end"
         )
     if code[:2] in ("42", "0A", "22"):
         return UnsupportedQuery(f"the query of {what} is refused: {text}{_hint(text)}")

@@ -1,0 +1,86 @@
+"""Programs that read the engine's catalog."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+
+from airflow_provider_pgstream import engine, queries
+from airflow_provider_pgstream.models import StreamTable
+from airflow_provider_pgstream.names import check_names
+from airflow_provider_pgstream.program import Program, Run
+from airflow_provider_pgstream.translation import Place, not_installed, not_supported
+
+
+log = logging.getLogger(__name__)
+
+
+def check_engine(place: Place, *, announce: bool = False) -> Program[str]:
+    """
+    Return the version of the engine in this database.
+
+    :param announce: say in the log if it is the emulator, so that nobody takes it for the extension.
+    :raises EngineNotInstalled: if it has none.
+    :raises EngineNotSupported: if it has only pg_trickle.
+    """
+    reply = yield Run(queries.ENGINE)
+    versions = {str(row["extension"]): str(row["version"]) for row in reply.rows}
+    if engine.EXTENSION in versions:
+        version = versions[engine.EXTENSION]
+        if announce and version.endswith(engine.EMULATOR_SUFFIX):
+            log.warning(
+                "This is the EMULATOR of pg_stream (%s) in %s: for trying and testing only", version, place
+            )
+        return version
+    raise not_supported(place) if versions else not_installed(place)
+
+
+def resolve(stream_table: str | Iterable[str]) -> Program[list[str]]:
+    """
+    Return qualified names, in the order given; a bare one means the session's ``current_schema()``.
+
+    :raises InvalidStreamTable: before any SQL, if the engine cannot hold a name.
+    """
+    names = check_names(stream_table)
+    if all("." in name for name in names):
+        return names
+    reply = yield Run(queries.CURRENT_SCHEMA)
+    schema = reply.rows[0]["schema"] or engine.SEARCH_PATH
+    return check_names(name if "." in name else f"{schema}.{name}" for name in names)
+
+
+def look(names: Sequence[str] | None = None) -> Program[dict[str, StreamTable]]:
+    """Return the stream tables of these names that exist (all for None), by name."""
+    reply = yield Run(queries.STREAM_TABLES, {"names": None if names is None else list(names)})
+    return {table.name: table for table in map(StreamTable.from_row, reply.rows)}
+
+
+def upstream_of(name: str, tables: Mapping[str, StreamTable]) -> set[str]:
+    """Return every stream table that one reads, directly or through others."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        table = tables.get(waiting.pop())
+        new = set(table.upstream) - found if table else set()
+        found |= new
+        waiting.extend(new)
+    return found - {name}
+
+
+def in_dependency_order(
+    names: Sequence[str], tables: Mapping[str, StreamTable], *, include_upstream: bool = False
+) -> list[str]:
+    """
+    Return the names so that each comes after those that it reads.
+
+    :param names: ``schema.table`` each; unknown ones stand where nothing depends on them.
+    :param tables: all stream tables of the database, because a path may lead through ones that are not asked for.
+    :param include_upstream: add the stream tables that these read.
+    """
+    wanted = dict.fromkeys(names)
+    if include_upstream:
+        for name in names:
+            wanted.update(dict.fromkeys(sorted(upstream_of(name, tables))))
+    graph = {name: upstream_of(name, tables) & wanted.keys() for name in wanted}
+    return list(TopologicalSorter(graph).static_order())

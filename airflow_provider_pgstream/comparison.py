@@ -1,0 +1,186 @@
+"""The SQL that compares the rows of a stream table with those of its query, doubles, NULLs and floats included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from airflow_provider_pgstream import engine
+from airflow_provider_pgstream.models import Row, StreamTable
+
+COLUMNS = f"""
+with recursive resolved as (
+  select a.attnum, a.attname, a.atttypid as typid
+    from pg_catalog.pg_attribute a
+   where a.attrelid = %(oid)s::oid and a.attnum > 0 and not a.attisdropped
+     and a.attname not in ('{engine.ROW_ID}', '{engine.ROW_COUNT}')
+   union all
+  select r.attnum, r.attname, case t.typtype when 'd' then t.typbasetype else t.typelem end
+    from resolved r join pg_catalog.pg_type t on t.oid = r.typid
+   where t.typtype = 'd' or (t.typcategory = 'A' and t.typelem <> 0))
+select r.attname as name,
+       t.typname in ('float4', 'float8')
+         and not exists (select from resolved o join pg_catalog.pg_type ot on ot.oid = o.typid
+                          where o.attnum = r.attnum and ot.typcategory = 'A') as is_float,
+       t.typtype in ('e', 'r', 'm') or exists (
+         select from pg_catalog.pg_opclass o join pg_catalog.pg_am m on m.oid = o.opcmethod
+          where m.amname = 'btree' and o.opcdefault
+            and (o.opcintype = t.oid
+                 or exists (select from pg_catalog.pg_cast c
+                             where c.castsource = t.oid and c.casttarget = o.opcintype
+                               and c.castmethod = 'b' and c.castcontext = 'i'))) as is_comparable
+  from resolved r join pg_catalog.pg_type t on t.oid = r.typid
+ where not (t.typtype = 'd' or (t.typcategory = 'A' and t.typelem <> 0))
+ order by r.attnum
+"""
+"""The table's own columns: whether floats, and whether their type, or what arrays and domains are made of, has an order."""
+
+UNSTEADY_FUNCTIONS = """
+select proname::text as name from pg_catalog.pg_proc
+ where proname = any (%(names)s::text[])
+ group by proname
+having pg_catalog.bool_and(provolatile <> 'i')
+ order by proname
+"""
+"""Functions of these names that are volatile or stable, whichever arguments they take."""
+
+_STRINGS_AND_COMMENTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_KEYWORDS = {
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "current_user",
+}
+
+
+def words(query: str) -> set[str]:
+    """Return the names in a query that are called like functions."""
+    text = _STRINGS_AND_COMMENTS.sub(" ", query).lower()
+    return set(re.findall(r"([a-z_][a-z0-9_$]*)\s*\(", text))
+
+
+def unsteady_keywords(query: str) -> set[str]:
+    """Return the keywords in a query that stand for the time or the user."""
+    text = _STRINGS_AND_COMMENTS.sub(" ", query).lower()
+    return _KEYWORDS & set(re.findall(r"[a-z_]+", text))
+
+
+@dataclass(frozen=True)
+class Column(Row):
+    """
+    A column of a stream table.
+
+    :param is_float: whether it is compared with a tolerance.
+    :param is_comparable: whether its type has an order; if not, as json, it is compared as text.
+    """
+
+    name: str
+    is_float: bool
+    is_comparable: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of one stream table with its query."""
+
+    table: StreamTable
+    columns: tuple[Column, ...]
+
+    def statement(self) -> sql.Composed:
+        """Return the statement; it takes ``limit`` and ``tolerance`` and returns one row."""
+        return sql.SQL(
+            """
+with compared as (
+  select {values}, 1 as side from only {table} as held
+   union all
+  select {values}, -1 as side from ({query}
+) as held ({columns})),
+differing as materialized (
+  select {ids}, pg_catalog.sum(side) as surplus from compared group by {ids} having pg_catalog.sum(side) <> 0),
+{unmatched}
+select coalesce((select pg_catalog.sum(times) from unmatched where side > 0), 0)::bigint as surplus,
+       coalesce((select pg_catalog.sum(times) from unmatched where side < 0), 0)::bigint as missing,
+       array(select {example} from unmatched u where side > 0 limit %(limit)s) as surplus_examples,
+       array(select {example} from unmatched u where side < 0 limit %(limit)s) as missing_examples
+"""
+        ).format(
+            values=self._join(_value(column, number) for number, column in enumerate(self.columns)),
+            table=sql.Identifier(*self.table.name.split(".", 1)),
+            query=sql.SQL(self.table.query.replace("%", "%%")),
+            columns=self._join(sql.Identifier(column.name) for column in self.columns),
+            ids=self._join(map(_id, range(len(self.columns)))),
+            unmatched=self._with_tolerance() if self._floats else self._exactly(),
+            example=self._example(),
+        )
+
+    @property
+    def _floats(self) -> list[sql.Identifier]:
+        return [_id(number) for number, column in enumerate(self.columns) if column.is_float]
+
+    @property
+    def _others(self) -> list[sql.Identifier]:
+        return [_id(number) for number, column in enumerate(self.columns) if not column.is_float]
+
+    def _exactly(self) -> sql.Composable:
+        return sql.SQL(
+            "unmatched as (select d.*, pg_catalog.sign(surplus) as side, pg_catalog.abs(surplus) as times"
+            " from differing d)"
+        )
+
+    def _with_tolerance(self) -> sql.Composable:
+        """Pair rows whose other columns are equal, in the order of their floats; what pairs closely enough is equal."""
+        group = self._join(self._others) if self._others else sql.SQL("true")
+        return sql.SQL(
+            """
+single as (
+  select d.*, pg_catalog.sign(surplus) as side, pg_catalog.dense_rank() over (order by {group}) as twins
+    from differing d, pg_catalog.generate_series(1, pg_catalog.abs(surplus)::int)),
+numbered as (
+  select s.*, pg_catalog.row_number() over (partition by twins, side order by {floats}) as place from single s),
+unmatched as (
+  select n.*, 1 as times
+    from numbered n left join numbered o on o.twins = n.twins and o.place = n.place and o.side = -n.side
+   where o.twins is null or not ({close}))
+"""
+        ).format(
+            group=group,
+            floats=self._join(self._floats),
+            close=sql.SQL(" and ").join(_close(column) for column in self._floats),
+        )
+
+    def _example(self) -> sql.Composable:
+        pairs = self._join(
+            sql.SQL("u.{} as {}").format(_id(number), sql.Identifier(column.name))
+            for number, column in enumerate(self.columns)
+        )
+        return sql.SQL(
+            "pg_catalog.left((select pg_catalog.row_to_json(r)::text from (select {}) r), 1000)"
+        ).format(pairs)
+
+    @staticmethod
+    def _join(parts: Iterable[sql.Composable]) -> sql.Composed:
+        return sql.SQL(", ").join(parts)
+
+
+def _id(number: int) -> sql.Identifier:
+    return sql.Identifier(f"c{number}")
+
+
+def _value(column: Column, number: int) -> sql.Composed:
+    cast = sql.SQL("") if column.is_comparable else sql.SQL("::text")
+    return sql.SQL("held.{}{} as {}").format(sql.Identifier(column.name), cast, _id(number))
+
+
+def _close(column: sql.Identifier) -> sql.Composed:
+    """Equal, or finite and apart by no more than the tolerance; as numeric, which neither over- nor underflows."""
+    return sql.SQL(
+        "(n.{c} is not distinct from o.{c} or coalesce("
+        " pg_catalog.abs(n.{c}) < 'infinity' and pg_catalog.abs(o.{c}) < 'infinity'"
+        " and pg_catalog.abs(n.{c}::text::numeric - o.{c}::text::numeric) <= %(tolerance)s::numeric"
+        " * greatest(pg_catalog.abs(n.{c}::text::numeric), pg_catalog.abs(o.{c}::text::numeric)), false))"
+    ).format(c=column)

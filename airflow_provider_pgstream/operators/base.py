@@ -1,0 +1,77 @@
+"""What all operators share: the connection, the stream tables, the hook, and the assets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+from airflow_provider_pgstream.assets import alias_of, emit
+from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
+from airflow_provider_pgstream.names import check_names
+
+EMITTED = ("refreshed", "created", "replaced", "repaired")
+"""The outcomes after which a stream table holds new data."""
+
+
+class PgStreamOperator(BaseOperator):
+    """
+    Base of the operators on stream tables.
+
+    :param stream_table: ``schema.table``, ``table`` in the session's ``current_schema()``, or a list (templated).
+    :param postgres_conn_id: a connection of type ``postgres`` or ``pgstream`` (templated).
+    :param hook_params: further arguments of the hook, such as ``database``.
+    """
+
+    template_fields: Sequence[str] = ("stream_table", "postgres_conn_id", "hook_params")
+    ui_color = "#e3eef8"
+
+    def __init__(
+        self,
+        *,
+        stream_table: str | Iterable[str],
+        postgres_conn_id: str = "postgres_default",
+        hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stream_table = stream_table
+        self.postgres_conn_id = postgres_conn_id
+        self.hook_params = hook_params
+        self._alias = alias_of(f"{self.dag_id}.{self.task_id}")
+        if self._emits:
+            self.add_outlets([self._alias])
+
+    _emits = False
+
+    @cached_property
+    def hook(self) -> PgStreamHook:
+        """The hook that does the work."""
+        return PgStreamHook(postgres_conn_id=self.postgres_conn_id, **(self.hook_params or {}))
+
+    def on_kill(self) -> None:
+        """Cancel the statement that is running."""
+        self.hook.cancel()
+
+    def _names(self) -> list[str]:
+        return check_names(self.stream_table)
+
+    def _done(self, context: Context, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Log what became of each stream table, emit the assets of those with new data, and return the results."""
+        for name, result in results.items():
+            self.log.info("%s", _sentence(name, result))
+        fresh = {name: result for name, result in results.items() if result["outcome"] in EMITTED}
+        emit(context, self._alias, self.hook.target.place, fresh)
+        return dict(results)
+
+
+def _sentence(name: str, result: Mapping[str, Any]) -> str:
+    action = result.get("action")
+    counts = ""
+    if result.get("rows_inserted") is not None:
+        counts = f": +{result['rows_inserted']} -{result['rows_deleted']} by the engine's count"
+    reason = f" ({result['reason']})" if result.get("reason") else ""
+    what = f" {action}{counts}" if action else ""
+    return f"stream table {name} {result['outcome']}{what}, {result['seconds']:.3f} s{reason}"

@@ -1,0 +1,38 @@
+"""When a schedule is due next."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d+)([smhdw])")
+
+
+def seconds(schedule: str) -> int | None:
+    """Return the length of a duration such as ``90``, ``5m`` or ``1h30m`` in seconds; None for a cron expression."""
+    text = schedule.strip().lower()
+    if text.isdigit():
+        return int(text)
+    if re.fullmatch(r"(\d+[smhdw])+", text):
+        return sum(int(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+    return None
+
+
+def next_time(schedule: str, since: datetime) -> datetime | None:
+    """
+    Return the first moment after ``since`` at which a refresh is due; None for a schedule that is not understood.
+
+    :param schedule: a duration, a cron expression of five to seven fields, or an alias such as ``@hourly``.
+    """
+    length = seconds(schedule)
+    if length is not None:
+        return since + timedelta(seconds=length)
+    try:
+        from croniter import croniter
+    except ModuleNotFoundError:
+        return None
+    if not croniter.is_valid(schedule, second_at_beginning=True):
+        return None
+    due: datetime = croniter(schedule, since, second_at_beginning=True).get_next(datetime)
+    return due
