@@ -2,7 +2,7 @@ create function pgstream_emulator.is_cron(schedule text) returns boolean
 language sql immutable set search_path = pg_catalog
 as $$ select trim(schedule) ~ '\s' or trim(schedule) ^@ '@' $$;
 
-create function pgstream.parse_duration_seconds(input text) returns bigint
+create function pgstream_emulator.duration_seconds(input text) returns bigint
 language plpgsql immutable strict parallel safe set search_path = pg_catalog
 as $$
 declare
@@ -33,6 +33,17 @@ begin
             v_digits, v_input using errcode = 'internal_error';
     end if;
     return v_seconds;
+end
+$$;
+
+-- The client's function answers NULL where the engine itself refuses.
+create function pgstream.parse_duration_seconds(input text) returns bigint
+language plpgsql immutable strict parallel safe set search_path = pg_catalog
+as $$
+begin
+    return pgstream_emulator.duration_seconds(input);
+exception when internal_error then
+    return null;
 end
 $$;
 
@@ -103,7 +114,7 @@ begin
         perform pgstream_emulator.check_cron(schedule);
         return;
     end if;
-    v_seconds := pgstream.parse_duration_seconds(schedule);
+    v_seconds := pgstream_emulator.duration_seconds(schedule);
     if v_seconds < v_shortest then
         raise exception 'invalid argument: schedule must be at least %s, got %s', v_shortest, v_seconds
             using errcode = 'internal_error';
@@ -116,5 +127,5 @@ create function pgstream_emulator.schedule_seconds(schedule text) returns bigint
 language sql immutable set search_path = pg_catalog
 as $$
     select case when not pgstream_emulator.is_cron(schedule)
-           then pgstream.parse_duration_seconds(schedule) end
+           then pgstream_emulator.duration_seconds(schedule) end
 $$;

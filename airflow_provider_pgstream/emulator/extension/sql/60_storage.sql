@@ -1,5 +1,7 @@
+create type pgstream_emulator.result as (rows_inserted bigint, rows_deleted bigint);
+
 create function pgstream_emulator.create_storage(
-    v_schema text, v_name text, a pgstream_emulator.analysis, v_counted boolean)
+    v_schema text, v_name text, v_mode text, a pgstream_emulator.analysis)
 returns oid
 language plpgsql
 as $$
@@ -8,11 +10,32 @@ declare
         select string_agg(format('%s %s', c.name, c.type), ', ')
         from unnest(a.columns, a.column_types) c (name, type));
 begin
-    execute format('create table %I.%I (__pgs_row_id bigint, %s %s)', v_schema, v_name, v_columns,
-        case when v_counted then ', __pgs_count bigint not null default 0' end);
+    if v_mode = 'DIFFERENTIAL' and pgstream_emulator.is_counted(a) then
+        v_columns := v_columns || ', __pgs_count bigint not null default 0';
+    end if;
+    execute format('create table %I.%I (__pgs_row_id bigint, %s)', v_schema, v_name, v_columns);
     execute format('create unique index on %I.%I (__pgs_row_id)', v_schema, v_name);
+    if cardinality(a.group_columns) > 0 then
+        perform pgstream_emulator.create_group_index(v_schema, v_name, v_mode, a.group_columns);
+    end if;
     -- The real engine looks its own table up by the unquoted name: that is why some names cannot be created.
     return (v_schema || '.' || v_name)::regclass::oid;
+end
+$$;
+
+create function pgstream_emulator.create_group_index(
+    v_schema text, v_name text, v_mode text, v_columns text[])
+returns void
+language plpgsql
+as $$
+begin
+    execute format('create index on %I.%I (%s)', v_schema, v_name,
+        (select string_agg(quote_ident(trim(c, '"')), ', ') from unnest(v_columns) c));
+    if v_mode = 'FULL' then -- there only the names matter
+        execute format('drop index %I.%I', v_schema, (
+            select c.relname from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+            where i.indrelid = format('%I.%I', v_schema, v_name)::regclass and not i.indisunique));
+    end if;
 end
 $$;
 
@@ -51,23 +74,27 @@ as $$
       and a.attname not in ('__pgs_row_id', '__pgs_count')
 $$;
 
-create function pgstream_emulator.write_all(
-    st pgstream.pgs_stream_tables, out rows_inserted bigint, out rows_deleted bigint)
+create function pgstream_emulator.write_all(st pgstream.pgs_stream_tables)
+returns pgstream_emulator.result
 language plpgsql
 as $$
+declare
+    v_inserted bigint;
 begin
     execute format('truncate %s', st.pgs_relid::pg_catalog.regclass);
     execute format('insert into %s (__pgs_row_id, %s) %s', st.pgs_relid::pg_catalog.regclass,
         pgstream_emulator.column_list(st.pgs_relid), pgstream_emulator.rows_query(st));
-    get diagnostics rows_inserted = row_count;
-    rows_deleted := 0;
+    get diagnostics v_inserted = row_count;
+    return (v_inserted, 0::bigint);
 end
 $$;
 
-create function pgstream_emulator.write_differences(
-    st pgstream.pgs_stream_tables, out rows_inserted bigint, out rows_deleted bigint)
+create function pgstream_emulator.write_differences(st pgstream.pgs_stream_tables)
+returns pgstream_emulator.result
 language plpgsql
 as $$
+declare
+    v_result pgstream_emulator.result;
 begin
     execute format(
         'with fresh as materialized (%3$s),
@@ -78,6 +105,7 @@ begin
          select (select count(*) from come), (select count(*) from gone)',
         st.pgs_relid::pg_catalog.regclass, pgstream_emulator.column_list(st.pgs_relid),
         pgstream_emulator.rows_query(st))
-    into rows_inserted, rows_deleted;
+    into v_result;
+    return v_result;
 end
 $$;

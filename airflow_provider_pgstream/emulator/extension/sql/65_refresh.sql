@@ -1,5 +1,3 @@
-create type pgstream_emulator.result as (action text, rows_inserted bigint, rows_deleted bigint);
-
 create type pgstream_emulator.changes as (changed boolean, truncated boolean);
 
 -- What has changed under a stream table since it was last refreshed.
@@ -51,31 +49,48 @@ as $$
     where d.pgs_id = v_pgs_id
 $$;
 
--- Refreshes by one of the actions FULL, REINITIALIZE, DIFFERENTIAL, NO_DATA, and notes what was taken in.
--- What is noted is read *before* the query runs: a change between the two is seen twice, never not at all.
-create function pgstream_emulator.refresh(st pgstream.pgs_stream_tables, v_action text)
+-- How a table is refreshed after such changes: by writing ALL rows, the DIFFERENCES, or NOTHING.
+create function pgstream_emulator.method(
+    st pgstream.pgs_stream_tables, v_changes pgstream_emulator.changes)
+returns text
+language sql stable set search_path = pg_catalog
+as $$
+    select case
+        when not v_changes.changed then 'NOTHING'
+        when st.refresh_mode = 'FULL' or st.frontier is null or v_changes.truncated then 'ALL'
+        else 'DIFFERENCES' end
+$$;
+
+-- Refreshes by one of the methods, and notes what was taken in. What is noted is read *before* the query
+-- runs: a change between the two is seen twice, never not at all.
+create function pgstream_emulator.refresh(st pgstream.pgs_stream_tables, v_method text)
 returns pgstream_emulator.result
 language plpgsql
 as $$
 declare
-    v_result pgstream_emulator.result := (v_action, 0, 0);
+    v_result pgstream_emulator.result := (0, 0);
+    v_began timestamptz := pg_catalog.clock_timestamp();
     v_position pg_catalog.pg_lsn := pg_catalog.pg_current_wal_insert_lsn();
     v_snapshot pg_catalog.pg_snapshot := pg_catalog.pg_current_snapshot();
     v_versions jsonb := pgstream_emulator.upstream_versions(st.pgs_id);
 begin
-    if v_action = 'DIFFERENTIAL' then
-        select 'DIFFERENTIAL', w.* into v_result from pgstream_emulator.write_differences(st) w;
-    elsif v_action <> 'NO_DATA' then
-        select v_action, w.* into v_result from pgstream_emulator.write_all(st) w;
+    if v_method = 'DIFFERENCES' then
+        v_result := pgstream_emulator.write_differences(st);
+    elsif v_method = 'ALL' then
+        v_result := pgstream_emulator.write_all(st);
+    end if;
+    if v_method = 'ALL' and st.refresh_mode = 'DIFFERENTIAL' then
+        st.last_full_ms := extract(epoch from pg_catalog.clock_timestamp() - v_began) * 1000;
     end if;
     perform pgstream_emulator.move_frontier(st, v_position, v_snapshot);
-    perform pgstream_emulator.note(st, v_result, v_snapshot, v_versions);
+    perform pgstream_emulator.note(st, v_method = 'ALL' or v_result.rows_inserted + v_result.rows_deleted > 0,
+        v_snapshot, v_versions);
     return v_result;
 end
 $$;
 
 create function pgstream_emulator.note(
-    st pgstream.pgs_stream_tables, v_result pgstream_emulator.result, v_snapshot pg_snapshot, v_versions jsonb)
+    st pgstream.pgs_stream_tables, v_written boolean, v_snapshot pg_snapshot, v_versions jsonb)
 returns void
 language plpgsql set search_path = pg_catalog
 as $$
@@ -85,8 +100,7 @@ begin
     insert into pgstream_emulator.seen as s (pgs_id, snapshot, upstream_versions)
     values (st.pgs_id, v_snapshot, v_versions)
     on conflict (pgs_id) do update set snapshot = v_snapshot, upstream_versions = v_versions,
-        version = s.version
-            + (v_result.action in ('FULL', 'REINITIALIZE') or v_result.rows_inserted + v_result.rows_deleted > 0)::int;
+        version = s.version + v_written::int;
     for v_relid in select d.source_relid from pgstream.pgs_dependencies d
         where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
     loop
@@ -94,7 +108,7 @@ begin
     end loop;
     update pgstream.pgs_stream_tables s
     set is_populated = true, data_timestamp = now(), last_refresh_at = now(), updated_at = now(),
-        needs_reinit = false, consecutive_errors = 0,
+        needs_reinit = false, consecutive_errors = 0, last_full_ms = st.last_full_ms,
         status = case when s.status in ('INITIALIZING', 'ERROR') then 'ACTIVE' else s.status end
     where s.pgs_id = st.pgs_id;
 end

@@ -30,8 +30,7 @@ begin
     insert into pgstream.pgs_stream_tables as s (pgs_relid, pgs_schema, pgs_name, defining_query, original_query,
         schedule, refresh_mode, functions_used)
     values (
-        pgstream_emulator.create_storage(v_schema, v_name, v_analysis,
-            v_mode = 'DIFFERENTIAL' and pgstream_emulator.is_counted(v_analysis)),
+        pgstream_emulator.create_storage(v_schema, v_name, v_mode, v_analysis),
         v_schema, v_name, v_query, nullif(query, v_query), trim(schedule), v_mode,
         case when v_mode = 'DIFFERENTIAL' then v_analysis.functions end)
     returning s.* into st;
@@ -77,7 +76,7 @@ create function pgstream_emulator.populate(st pgstream.pgs_stream_tables) return
 language plpgsql
 as $$
 begin
-    perform pgstream_emulator.refresh(st, 'FULL');
+    perform pgstream_emulator.refresh(st, 'ALL');
     update pgstream.pgs_stream_tables s set frontier = null where s.pgs_id = st.pgs_id;
 end
 $$;

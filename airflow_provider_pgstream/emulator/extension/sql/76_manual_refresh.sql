@@ -34,13 +34,16 @@ begin
             raise info 'Stream table %.%: no previous frontier, performing FULL refresh first',
                 st.pgs_schema, st.pgs_name;
         end if;
-        perform pgstream_emulator.refresh(st, 'FULL');
+        perform pgstream_emulator.refresh(st, 'ALL');
         raise info 'Stream table %.% refreshed (FULL)', st.pgs_schema, st.pgs_name;
         return;
     end if;
     v_changes := pgstream_emulator.changes_of(st);
-    v_result := pgstream_emulator.refresh(st,
-        case when v_changes.truncated then 'FULL' when v_changes.changed then 'DIFFERENTIAL' else 'NO_DATA' end);
+    if v_changes.truncated then
+        raise info '[pg_stream] Source table TRUNCATE detected — falling back to FULL refresh for %.%',
+            st.pgs_schema, st.pgs_name;
+    end if;
+    v_result := pgstream_emulator.refresh(st, pgstream_emulator.method(st, v_changes));
     raise info 'Stream table %.% refreshed (DIFFERENTIAL: +% -%)', st.pgs_schema, st.pgs_name,
         v_result.rows_inserted, v_result.rows_deleted;
 end

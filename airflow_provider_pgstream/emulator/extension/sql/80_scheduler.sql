@@ -41,31 +41,12 @@ as $$
     select b.pgs_id, max(b.depth)::int from below b group by b.pgs_id
 $$;
 
-create function pgstream_emulator.scheduled_action(st pgstream.pgs_stream_tables) returns text
-language plpgsql set search_path = pg_catalog
+-- The engine's word is the mode's, even where a DIFFERENTIAL table was written whole.
+create function pgstream_emulator.action_word(st pgstream.pgs_stream_tables, v_method text) returns text
+language sql immutable set search_path = pg_catalog
 as $$
-declare
-    v_changes pgstream_emulator.changes;
-begin
-    if st.needs_reinit then
-        return 'REINITIALIZE';
-    elsif not st.is_populated then
-        return 'FULL';
-    end if;
-    v_changes := pgstream_emulator.changes_of(st);
-    return case
-        when not v_changes.changed then 'NO_DATA'
-        when st.refresh_mode = 'FULL' or v_changes.truncated or pgstream_emulator.reads_stream_tables(st.pgs_id)
-            then 'FULL'
-        else 'DIFFERENTIAL' end;
-end
-$$;
-
-create function pgstream_emulator.reads_stream_tables(v_pgs_id bigint) returns boolean
-language sql stable set search_path = pg_catalog
-as $$
-    select exists (select from pgstream.pgs_dependencies d
-                   where d.pgs_id = v_pgs_id and d.source_type = 'STREAM_TABLE')
+    select case when st.needs_reinit then 'REINITIALIZE' when v_method = 'NOTHING' then 'NO_DATA'
+           else st.refresh_mode end
 $$;
 
 -- One refresh of one table: returns what was done, SKIP when another session is at it or the table is gone.
@@ -74,6 +55,8 @@ language plpgsql
 as $$
 declare
     st pgstream.pgs_stream_tables;
+    v_changes pgstream_emulator.changes := (true, false);
+    v_method text;
     v_action text;
     v_result pgstream_emulator.result;
 begin
@@ -85,12 +68,16 @@ begin
     if st.pgs_id is null then
         return 'SKIP';
     end if;
-    v_action := pgstream_emulator.scheduled_action(st);
-    if v_action = 'REINITIALIZE' then
+    if st.needs_reinit then
         perform pgstream_emulator.notify_of(st, 'reinitialize_needed',
             json_build_object('reason', 'source schema changed'));
     end if;
-    v_result := pgstream_emulator.refresh(st, v_action);
+    if st.is_populated and not st.needs_reinit then
+        v_changes := pgstream_emulator.changes_of(st);
+    end if;
+    v_method := case when st.needs_reinit then 'ALL' else pgstream_emulator.method(st, v_changes) end;
+    v_action := pgstream_emulator.action_word(st, v_method);
+    v_result := pgstream_emulator.refresh(st, v_method);
     perform pgstream_emulator.record(st, v_action, 'COMPLETED', v_result.rows_inserted, v_result.rows_deleted, null);
     perform pgstream_emulator.notify_of(st, 'refresh_completed', json_build_object(
         'action', v_action, 'rows_inserted', v_result.rows_inserted, 'rows_deleted', v_result.rows_deleted,
@@ -117,8 +104,7 @@ begin
     if st.pgs_id is null then
         return;
     end if;
-    v_action := case when st.needs_reinit then 'REINITIALIZE' when not st.is_populated then 'FULL'
-        else st.refresh_mode end;
+    v_action := pgstream_emulator.action_word(st, 'ALL');
     perform pgstream_emulator.record(st, v_action, 'FAILED', 0, 0, v_error);
     perform pgstream_emulator.notify_of(st, 'refresh_failed', json_build_object('action', v_action, 'error', v_error));
     if st.status = 'SUSPENDED' then
@@ -137,7 +123,7 @@ as $$
     insert into pgstream.pgs_refresh_history (pgs_id, data_timestamp, start_time, end_time, action, status,
         rows_inserted, rows_deleted, error_message, initiated_by, freshness_deadline)
     values (st.pgs_id, now(), now(), now(), v_action, v_status, v_inserted, v_deleted, v_error, 'SCHEDULER',
-        st.data_timestamp + make_interval(secs => pgstream_emulator.schedule_seconds(st.schedule)))
+        coalesce(st.data_timestamp, now()) + make_interval(secs => pgstream_emulator.schedule_seconds(st.schedule)))
 $$;
 
 -- Only quotes are escaped, and a long payload is cut: as from the real engine, not every one is valid JSON.

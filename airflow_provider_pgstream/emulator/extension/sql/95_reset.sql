@@ -14,7 +14,7 @@ begin
         end if;
     end loop;
     for v_source in select c.source_relid from pgstream.pgs_change_tracking c loop
-        perform pgstream_emulator.stop_capture(v_source);
+        perform pgstream_emulator.remove_capture(v_source);
     end loop;
     truncate pgstream.pgs_stream_tables, pgstream.pgs_dependencies, pgstream.pgs_refresh_history,
         pgstream.pgs_change_tracking, pgstream_emulator.seen restart identity;
