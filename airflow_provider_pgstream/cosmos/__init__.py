@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import airflow  # noqa: F401 - before Cosmos: Airflow loads a plugin of it, which finds it half imported otherwise
+
 try:
     import cosmos  # noqa: F401
 except ImportError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow.providers.common.compat.sdk import DAG
 from cosmos.converter import DbtToAirflowConverter
 
 from airflow_provider_pgstream.cosmos import modes
@@ -70,9 +71,9 @@ def gate_stream_tables(
 def _rendered_in(dag_or_group: Any) -> list[DbtToAirflowConverter]:
     if isinstance(dag_or_group, DbtToAirflowConverter):
         return [dag_or_group]
-    group = getattr(dag_or_group, "task_group", None) if hasattr(dag_or_group, "dag_id") else dag_or_group
+    group = dag_or_group.task_group if isinstance(dag_or_group, DAG) else dag_or_group
     children = getattr(group, "children", {}).values()
-    return [graph for child in children if hasattr(child, "children") for graph in _rendered_in(child)]
+    return [graph for child in children for graph in _rendered_in(child)]
 
 
 def _spoken(dag_or_group: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pgstream.exceptions import PgStreamError
@@ -41,7 +42,12 @@ class _OfAModel:
 
 
 class GateRefresh(_OfAModel, PgStreamRefreshOperator):
-    """Refreshes a model's stream table before anything reads it."""
+    """Refreshes a model's stream table before anything reads it; the asset is left to the last task."""
+
+    _emits = False
+
+    def _done(self, context: Context, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG002
+        return super()._done({}, results)
 
 
 class _Gate(_OfAModel):
@@ -59,8 +65,8 @@ class _Gate(_OfAModel):
     def _say_what_is_not_kept(self, table: StreamTable) -> None:
         if table.schedule is not None and not table.scheduler_serves:
             self.log.warning(
-                "Stream table %s has the schedule %r, but no scheduler serves this database: its rows stay as "
-                'they are until somebody refreshes it. Set refresh="always" of the gate, or '
+                "Stream table %s has the schedule %r, but no scheduler serves this database: its rows stay "
+                'as they are until somebody refreshes it. Set refresh="always" of the gate, or '
                 'meta.pgstream.refresh of %s, to refresh it in every run; or refresh="never", to leave it to '
                 "somebody else",
                 table.name,
