@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import psycopg
 import pytest
 
 # Airflow reads its settings when it is imported, so they are set before anything can import it.
@@ -21,6 +22,82 @@ os.environ.setdefault("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{_HOME}
 os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "false")
 
 CONN_ID = "pgstream_test"
+
+# A server with the real extension, instead of the emulator. Its database is emptied before each test.
+TEST_DSN = os.environ.get("PGSTREAM_TEST_DSN")
+MARK = "tests of airflow-provider-pgstream may drop everything in this database, and every role"
+
+
+@pytest.fixture(scope="session")
+def pgstream_settings() -> dict[str, str]:
+    """Schedules of a second, and a scheduler that looks often: tests cannot wait for minutes."""
+    return {"pg_stream.min_schedule_seconds": "1", "pg_stream.scheduler_interval_ms": "200"}
+
+
+if TEST_DSN:
+
+    @pytest.fixture(scope="session")
+    def pgstream_test_server() -> str:
+        """The server that PGSTREAM_TEST_DSN names, if it is one whose database may be emptied."""
+        with psycopg.connect(TEST_DSN, autocommit=True) as connection:
+            found = connection.execute(
+                "select shobj_description(oid, 'pg_database') is not distinct from %s or not ("
+                " exists (select from pg_class where relnamespace::regnamespace::text !~ '^(pg_|pgstream|inform)')"
+                " or exists (select from pg_roles where not rolsuper and rolname !~ '^pg_'))"
+                "from pg_database where datname = current_database()",
+                [MARK],
+            ).fetchone()
+            if found != (True,):
+                pytest.exit(f"the server of PGSTREAM_TEST_DSN is not empty: to lose all, {_marking()}", 2)
+            connection.execute(_marking())
+        return TEST_DSN
+
+    @pytest.fixture
+    def pgstream_dsn(pgstream_test_server: str) -> str:
+        """The database of PGSTREAM_TEST_DSN, with nothing but the extension at the start of each test."""
+        with psycopg.connect(pgstream_test_server, autocommit=True) as connection:
+            _empty(connection)
+        return pgstream_test_server
+
+
+def _marking() -> str:
+    return f"comment on database {urlsplit(TEST_DSN or '').path.lstrip('/') or 'postgres'} is '{MARK}'"
+
+
+# In the order in which they run; each yields statements.
+EMPTYING = (
+    # Sessions that a test forgot, with the locks of refreshes that failed in them.
+    "select format('select pg_terminate_backend(%s, 10000)', pid) from pg_stat_activity "
+    "where pid <> pg_backend_pid() and datname = current_database() and backend_type = 'client backend'",
+    # Not drop_stream_table(), which fails for a table whose source is gone: an event trigger cleans up.
+    "select format('drop table if exists %I.%I cascade', pgs_schema, pgs_name) "
+    "from pgstream.pgs_stream_tables",
+    "select format('delete from pgstream.%I', name) from unnest("
+    "array['pgs_stream_tables', 'pgs_dependencies', 'pgs_refresh_history', 'pgs_change_tracking']) name",
+    "select format('drop schema %I cascade', nspname) from pg_namespace "
+    "where nspname !~ '^(pg_|pgstream|information_schema$|public$)'",
+    # Schema public itself stays, for the extension stands in it.
+    "select format('drop %s if exists %s cascade', o.type, o.identity) from ("
+    " select 'pg_class'::regclass as catalog, oid from pg_class"
+    " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')"
+    " union all select 'pg_proc'::regclass, oid from pg_proc where pronamespace = 'public'::regnamespace"
+    " union all select 'pg_type'::regclass, t.oid from pg_type t left join pg_class c on c.oid = t.typrelid"
+    " where typnamespace = 'public'::regnamespace and (typtype in ('e', 'd', 'r') or c.relkind = 'c')"
+    ") x, pg_identify_object(x.catalog, x.oid, 0) o where not exists (select from pg_depend d "
+    "where d.classid = x.catalog and d.objid = x.oid and d.deptype = 'e')",
+    "select format('drop table %I.%I cascade', schemaname, tablename) from pg_tables "
+    "where schemaname = 'pgstream_changes'",
+    "select format('drop owned by %I; drop role %I', rolname, rolname) from pg_roles "
+    "where not rolsuper and rolname !~ '^pg_'",
+    "values ('alter system reset all'), ('select pg_reload_conf()')",
+)
+
+
+def _empty(connection: psycopg.Connection[Any]) -> None:
+    """Drop what an earlier test left: sessions, tables, roles, settings."""
+    for query in EMPTYING:
+        for (statement,) in connection.execute(query).fetchall():
+            connection.execute(statement)
 
 
 def connection_json(dsn: str, conn_type: str = "postgres") -> str:
