@@ -12,7 +12,6 @@ from airflow_provider_pgstream.names import check_names
 from airflow_provider_pgstream.program import Program, Run
 from airflow_provider_pgstream.translation import Place, not_installed, not_supported
 
-
 log = logging.getLogger(__name__)
 
 
@@ -75,7 +74,7 @@ def in_dependency_order(
     Return the names so that each comes after those that it reads.
 
     :param names: ``schema.table`` each; unknown ones stand where nothing depends on them.
-    :param tables: all stream tables of the database, because a path may lead through ones that are not asked for.
+    :param tables: all stream tables of the database: a path may lead through ones that are not asked for.
     :param include_upstream: add the stream tables that these read.
     """
     wanted = dict.fromkeys(names)

@@ -1,4 +1,4 @@
-"""The SQL that compares the rows of a stream table with those of its query, doubles, NULLs and floats included."""
+"""The SQL that compares a stream table with its query, doubles, NULLs and floats included."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ select r.attname as name,
  where not (t.typtype = 'd' or (t.typcategory = 'A' and t.typelem <> 0))
  order by r.attnum
 """
-"""The table's own columns: whether floats, and whether their type, or what arrays and domains are made of, has an order."""
+"""The table's own columns: whether floats, and whether what they are made of has an order."""
 
 UNSTEADY_FUNCTIONS = """
 select proname::text as name from pg_catalog.pg_proc
@@ -101,7 +101,8 @@ with compared as (
   select {values}, -1 as side from ({query}
 ) as held ({columns})),
 differing as materialized (
-  select {ids}, pg_catalog.sum(side) as surplus from compared group by {ids} having pg_catalog.sum(side) <> 0),
+  select {ids}, pg_catalog.sum(side) as surplus
+    from compared group by {ids} having pg_catalog.sum(side) <> 0),
 {unmatched}
 select coalesce((select pg_catalog.sum(times) from unmatched where side > 0), 0)::bigint as surplus,
        coalesce((select pg_catalog.sum(times) from unmatched where side < 0), 0)::bigint as missing,
@@ -133,7 +134,7 @@ select coalesce((select pg_catalog.sum(times) from unmatched where side > 0), 0)
         )
 
     def _with_tolerance(self) -> sql.Composable:
-        """Pair rows whose other columns are equal, in the order of their floats; what pairs closely enough is equal."""
+        """Pair rows whose other columns are equal, in the order of their floats: close pairs are equal."""
         group = self._join(self._others) if self._others else sql.SQL("true")
         return sql.SQL(
             """
@@ -141,7 +142,8 @@ single as (
   select d.*, pg_catalog.sign(surplus) as side, pg_catalog.dense_rank() over (order by {group}) as twins
     from differing d, pg_catalog.generate_series(1, pg_catalog.abs(surplus)::int)),
 numbered as (
-  select s.*, pg_catalog.row_number() over (partition by twins, side order by {floats}) as place from single s),
+  select s.*, pg_catalog.row_number() over (partition by twins, side order by {floats}) as place
+    from single s),
 unmatched as (
   select n.*, 1 as times
     from numbered n left join numbered o on o.twins = n.twins and o.place = n.place and o.side = -n.side
@@ -177,7 +179,7 @@ def _value(column: Column, number: int) -> sql.Composed:
 
 
 def _close(column: sql.Identifier) -> sql.Composed:
-    """Equal, or finite and apart by no more than the tolerance; as numeric, which neither over- nor underflows."""
+    """Equal, or finite and within the tolerance; as numeric, which neither over- nor underflows."""
     return sql.SQL(
         "(n.{c} is not distinct from o.{c} or coalesce("
         " pg_catalog.abs(n.{c}) < 'infinity' and pg_catalog.abs(o.{c}) < 'infinity'"

@@ -47,7 +47,7 @@ def target(
     """
     Return the target for the fields of an Airflow connection.
 
-    What libpq knows of ``extra`` is kept (``sslmode``, ``options``, ``keepalives`` …), the rest is Airflow's own.
+    What libpq knows of ``extra`` is kept (``sslmode``, ``options`` …), the rest is Airflow's own.
 
     :param database: the connection's ``schema``, or what a hook was given instead.
     :param options: command-line options for the server session; they beat the extra's.

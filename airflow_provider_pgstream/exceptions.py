@@ -6,7 +6,13 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 
 class PgStreamError(AirflowException):
-    """Anything that went wrong with a stream table; its text names the object and what to do."""
+    """
+    Anything that went wrong with a stream table; its text names the object and what to do.
+
+    :param sqlstate: the database's code, where the database raised it.
+    """
+
+    sqlstate: str | None = None
 
 
 class ConnectionFailed(PgStreamError):

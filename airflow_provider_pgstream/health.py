@@ -1,4 +1,4 @@
-"""Programs for the person on call: the engine's state, its sources, and which stream table holds everything up."""
+"""Programs for the person on call: the engine, its sources, and which stream table holds everything up."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def overdue(tables: Mapping[str, StreamTable], now: datetime | None = None) -> t
 
 
 def diagnose(place: Place) -> Program[Diagnosis]:
-    """Look at everything, and refresh in trial what is overdue or in ERROR: the culprit raises its own error."""
+    """Look at everything, and refresh in trial what is overdue or failing: the culprit raises its error."""
     status = yield from engine_status(place)
     tables = yield from look()
     sources = yield from cdc_sources()

@@ -213,7 +213,7 @@ def _drop(table: StreamTable) -> Program[None]:
     except psycopg.Error:
         if not table.vanished_sources:
             raise
-        # The engine stumbles over the trigger of a source that is gone; its event trigger cleans up all the same.
+        # The engine stumbles over the trigger of a source that is gone; its event trigger cleans up.
         yield Run("rollback to savepoint dropping")
         yield Run(queries.drop_table(*table.name.split(".", 1)))
 

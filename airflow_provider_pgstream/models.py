@@ -222,7 +222,7 @@ class CdcSource(Row):
     :param cdc_mode: TRIGGER, TRANSITIONING or WAL.
     :param lag_bytes: WAL not yet decoded; None for trigger capture.
     :param alert: the engine's own alert.
-    :param capture: how its change capture is: ``ok``, ``missing`` or ``disabled`` (the trigger), ``slot missing``.
+    :param capture: ``ok``, ``missing`` or ``disabled`` (the change trigger), or ``slot missing``.
     :param stream_tables: the stream tables that read it.
     """
 

@@ -150,7 +150,8 @@ EXPLAIN = f"select property, value from {engine.SCHEMA}.explain_st(%(name)s)"
 
 CDC_SOURCES = f"""
 with captured as (
-  select d.source_relid, d.source_relid::bigint as oid, max(d.cdc_mode) as cdc_mode, max(d.slot_name) as slot_name,
+  select d.source_relid, d.source_relid::bigint as oid,
+         max(d.cdc_mode) as cdc_mode, max(d.slot_name) as slot_name,
          pg_catalog.array_agg(distinct st.pgs_schema || '.' || st.pgs_name) as stream_tables
     from {engine.DEPENDENCIES} d join {engine.CATALOG} st using (pgs_id)
    where d.source_type = '{engine.SOURCE_TABLE}'
@@ -181,7 +182,8 @@ with recursive readers as (
   select found.oid, readers.depth + 1
     from readers,
          lateral (
-           select r.ev_class as oid from pg_catalog.pg_depend d join pg_catalog.pg_rewrite r on r.oid = d.objid
+           select r.ev_class as oid
+             from pg_catalog.pg_depend d join pg_catalog.pg_rewrite r on r.oid = d.objid
             where d.refobjid = readers.oid and d.refclassid = 'pg_catalog.pg_class'::regclass
               and d.classid = 'pg_catalog.pg_rewrite'::regclass and r.ev_class <> readers.oid
             union
@@ -221,7 +223,8 @@ select d.source_relid::bigint as oid, b.relname as buffer,
 def trim_buffer(buffer: str) -> sql.Composed:
     """Delete what every stream table has read, and count it."""
     return sql.SQL(
-        "with gone as (delete from {} where lsn <= %(lsn)s::pg_lsn returning 1) select count(*) as deleted from gone"
+        "with gone as (delete from {} where lsn <= %(lsn)s::pg_lsn returning 1)"
+        " select count(*) as deleted from gone"
     ).format(sql.Identifier(engine.CHANGES_SCHEMA, buffer))
 
 

@@ -26,7 +26,7 @@ from airflow_provider_pgstream.transaction import give_everything_back
 from airflow_provider_pgstream.translation import Place, not_found, translate
 
 ATTEMPT = 0.9
-"""Seconds for an attempt at all locks: less than `deadlock_timeout`, so that it is never a writer who loses."""
+"""Seconds for an attempt at all locks: less than `deadlock_timeout`, so that no writer ever loses."""
 
 _DONE = re.compile(r"refreshed \((?P<action>[A-Z]+)(?:: \+(?P<inserted>\d+) -(?P<deleted>\d+))?\)")
 
@@ -72,7 +72,7 @@ def safe_refresh(
         yield from give_everything_back()
         if isinstance(error, PgStreamError):
             raise
-        raise translate(error, stream_table=name, place=place) from error
+        raise translate(error, stream_table=name, place=place) from None
     return replace(result, seconds=round(time.monotonic() - started, 3))
 
 
@@ -91,10 +91,8 @@ def _refresh_in_transaction(
         yield _alter(name, status=engine.ACTIVE)
     try:
         reply = yield from _refresh(table, full=options.full or table.needs_reinit)
-    except psycopg.errors.LockNotAvailable as error:
-        raise (
-            yield from _locked_out(table, [table.storage_oid], queries.AGAINST_ACCESS_EXCLUSIVE)
-        ) from error
+    except psycopg.errors.LockNotAvailable:
+        raise (yield from _locked_out(table, [table.storage_oid], queries.AGAINST_ACCESS_EXCLUSIVE)) from None
     after = yield Run(queries.STREAM_TABLES, {"names": [name]})
     yield Run(queries.COMMIT)
     reason = "a source changed its columns" if table.needs_reinit and not options.full else None
@@ -134,15 +132,15 @@ def _lock_sources(table: StreamTable, deadline: float, place: Place | None) -> P
             for source in wanted:
                 yield Run(queries.set_lock_timeout(attempt_ends - time.monotonic()))
                 yield Run(queries.lock_in_share_mode(str(source.schema), str(source.table)))
-        except psycopg.errors.LockNotAvailable as error:
+        except psycopg.errors.LockNotAvailable:
             if time.monotonic() >= deadline:
                 oids = [source.oid for source in wanted]
-                raise (yield from _locked_out(table, oids, queries.AGAINST_SHARE)) from error
+                raise (yield from _locked_out(table, oids, queries.AGAINST_SHARE)) from None
             yield Run(queries.ROLLBACK)
             table = yield from _begin(table.name)
             continue
         except psycopg.errors.InsufficientPrivilege as error:
-            raise translate(error, stream_table=table.name, place=place, locking=True) from error
+            raise translate(error, stream_table=table.name, place=place, locking=True) from None
         # It may have been created anew while the locks were waited for.
         reply = yield Run(queries.STREAM_TABLES, {"names": [table.name]})
         if reply.rows and _to_lock(StreamTable.from_row(reply.rows[0])) == wanted:

@@ -10,7 +10,7 @@ _DURATION = re.compile(r"(\d+)([smhdw])")
 
 
 def seconds(schedule: str) -> int | None:
-    """Return the length of a duration such as ``90``, ``5m`` or ``1h30m`` in seconds; None for a cron expression."""
+    """Return the seconds of a duration such as ``90``, ``5m`` or ``1h30m``; None for a cron expression."""
     text = schedule.strip().lower()
     if text.isdigit():
         return int(text)
@@ -21,7 +21,7 @@ def seconds(schedule: str) -> int | None:
 
 def next_time(schedule: str, since: datetime) -> datetime | None:
     """
-    Return the first moment after ``since`` at which a refresh is due; None for a schedule that is not understood.
+    Return the first moment after ``since`` at which a refresh is due; None if that cannot be told.
 
     :param schedule: a duration, a cron expression of five to seven fields, or an alias such as ``@hourly``.
     """

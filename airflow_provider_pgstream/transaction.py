@@ -37,7 +37,7 @@ def in_transaction(
         yield Run(end)
     except psycopg.Error as error:
         yield from give_everything_back()
-        raise translate(error, stream_table=name, place=place, creating=creating) from error
+        raise translate(error, stream_table=name, place=place, creating=creating) from None
     except PgStreamError:
         yield from give_everything_back()
         raise

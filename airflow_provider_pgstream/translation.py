@@ -114,11 +114,21 @@ def translate(
     """
     Return our error for one of the database's.
 
+    Raise it ``from None``: the database's own holds pages of the engine's SQL.
+
     :param stream_table: ``schema.table`` of what was worked on.
     :param place: the database, for errors that are about it and for the GRANT.
     :param locking: whether a source was being locked.
     :param creating: whether the stream table was being created, so that errors are about its query.
     """
+    ours = _translated(error, stream_table, place, locking, creating)
+    ours.sqlstate = error.sqlstate
+    return ours
+
+
+def _translated(
+    error: psycopg.Error, stream_table: str | None, place: Place | None, locking: bool, creating: bool
+) -> PgStreamError:
     what = f"stream table {stream_table}" if stream_table else f"a call to {engine.EXTENSION}"
     text, code = first_line(error), error.sqlstate
     if code is None or (code[:2] in ("08", "57") and code != "57014"):
@@ -196,7 +206,10 @@ def _privilege(text: str, what: str, role: str | None, locking: bool) -> Insuffi
             f"grant select on all tables in schema {engine.SCHEMA} to {who}"
         )
     elif kind == "schema" and name == engine.CHANGES_SCHEMA:
-        advice = f"grant usage on schema {name} to {who}; grant select, delete on all tables in schema {name} to {who}"
+        advice = (
+            f"grant usage on schema {name} to {who}; "
+            f"grant select, delete on all tables in schema {name} to {who}"
+        )
     elif kind == "schema":
         advice = f"grant usage, create on schema {name} to {who}"
     elif kind == "function":
@@ -248,5 +261,10 @@ def _from_refresh(text: str, code: str, what: str) -> PgStreamError:
         return StreamTableFailed(
             f"{what}: {text}: a table that it reads is gone, or its query names it without a schema: "
             "write schema.table in the query and create it again"
+        )
+    if code == "42883" and "operator does not exist" in text:
+        return StreamTableFailed(
+            f"{what}: {text}: a DIFFERENTIAL table cannot hold a column whose type has no equality: "
+            "cast it in the query (json to jsonb), or create it with refresh_mode='FULL'"
         )
     return StreamTableFailed(f"{what}: its query fails: {text}: mend the rows or the query, then refresh it")

@@ -1,8 +1,8 @@
 """
 Comparing a stream table with its query, in one snapshot that is rolled back.
 
-Under REPEATABLE READ the refresh and the query see the same rows, so no lag is taken for a difference and nobody is
-kept from writing. Rolled back it does no harm; committed it would lose what others commit meanwhile.
+Under REPEATABLE READ the refresh and the query see the same rows, so no lag is taken for a difference and
+nobody is kept from writing. Rolled back it does no harm; committed it would lose what others commit.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import psycopg
-
 from airflow_provider_pgstream import comparison, engine, queries
 from airflow_provider_pgstream.catalog import look
-from airflow_provider_pgstream.exceptions import RefreshInProgress, StreamTableFailed
+from airflow_provider_pgstream.exceptions import PgStreamError, RefreshInProgress, StreamTableFailed
 from airflow_provider_pgstream.models import StreamTable, Verification
 from airflow_provider_pgstream.program import Pause, Program, Run
 from airflow_provider_pgstream.transaction import in_transaction
 from airflow_provider_pgstream.translation import Place, not_found
 
 _BEGIN = f"begin isolation level repeatable read; set local search_path = {engine.SEARCH_PATH}"
+_SERIALIZATION_FAILURE = "40001"
 BUSY_TIMEOUT = 600.0
 """Seconds to wait for a refresh of the same table, holding nothing."""
 
@@ -42,18 +41,16 @@ def verify(name: str, limit: int, float_tolerance: float, place: Place) -> Progr
                 body, name=name, place=place, begin=_BEGIN, end=queries.ROLLBACK
             )
             return replace(found, seconds=round(time.monotonic() - started, 3))
-        except (RefreshInProgress, StreamTableFailed) as error:
+        except PgStreamError as error:
             if not _passes(error) or time.monotonic() - started > BUSY_TIMEOUT:
                 raise
         yield Pause(wait)
         wait = min(wait * 2, 10.0)
 
 
-def _passes(error: Exception) -> bool:
+def _passes(error: PgStreamError) -> bool:
     """Whether it came from another refresh of the table, and will not come again."""
-    return isinstance(error, RefreshInProgress) or isinstance(
-        error.__cause__, psycopg.errors.SerializationFailure
-    )
+    return isinstance(error, RefreshInProgress) or error.sqlstate == _SERIALIZATION_FAILURE
 
 
 def _verify(name: str, limit: int, float_tolerance: float) -> Program[Verification]:

@@ -33,8 +33,9 @@ class PgStreamHook(PostgresHook):
     """
     Work with the stream tables of one database.
 
-    Every call opens a session of its own, straight to the server, and closes it: nothing is held afterwards, whether
-    it succeeded or not. Names are ``schema.table``, or ``table`` for one in the session's ``current_schema()``.
+    Every call opens a session of its own, straight to the server, and closes it: nothing is held afterwards,
+    whether it succeeded or not. Names are ``schema.table``, or ``table`` for one in the session's
+    ``current_schema()``.
 
     :param postgres_conn_id: a connection of type ``postgres`` or ``pgstream``.
     :param database: a database other than the connection's.
@@ -176,7 +177,7 @@ class PgStreamHook(PostgresHook):
         return next(iter(report.results.values()))
 
     def refresh_all(self, plan: RefreshPlan) -> RefreshReport:
-        """Refresh several stream tables, one transaction each; the errors of single ones are in the report."""
+        """Refresh several stream tables, one transaction each; single ones' errors are in the report."""
         self._announced = True
         return self._run(plan.program(self.target.place), check=False)
 
@@ -199,7 +200,7 @@ class PgStreamHook(PostgresHook):
         :param schedule: a duration, a cron expression, or None for CALCULATED.
         :param initialize: populate it now; else nothing does before a refresh.
         :param status: the status to give it, ``PAUSED`` included.
-        :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or drop and create it, where it differs.
+        :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or create it anew, where it differs.
         :param lock_timeout: seconds to wait for the writers of the sources.
         """
         wish = life_cycle.Wish(query, schedule, refresh_mode, initialize, status, if_exists, lock_timeout)
@@ -254,7 +255,7 @@ class PgStreamHook(PostgresHook):
     # ---- connection
 
     def test_connection(self) -> tuple[bool, str]:  # type: ignore[override]
-        """Return whether the engine is there, and its version, PostgreSQL's and its scheduler, for the Test button."""
+        """Return whether the engine is there, and a sentence about it, for the Test button."""
         try:
             return True, self.status().sentence
         except PgStreamError as error:
@@ -297,7 +298,7 @@ class PgStreamHook(PostgresHook):
         try:
             return self._session.drive(program)
         except psycopg.Error as error:
-            raise translate(error, place=place) from error
+            raise translate(error, place=place) from None
         finally:
             self._session = None
 

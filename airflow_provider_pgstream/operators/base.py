@@ -20,7 +20,8 @@ class PgStreamOperator(BaseOperator):
     """
     Base of the operators on stream tables.
 
-    :param stream_table: ``schema.table``, ``table`` in the session's ``current_schema()``, or a list (templated).
+    :param stream_table: ``schema.table``, or ``table`` in the session's ``current_schema()``, or a list
+        (templated).
     :param postgres_conn_id: a connection of type ``postgres`` or ``pgstream`` (templated).
     :param hook_params: further arguments of the hook, such as ``database``.
     """
@@ -40,6 +41,7 @@ class PgStreamOperator(BaseOperator):
         self.stream_table = stream_table
         self.postgres_conn_id = postgres_conn_id
         self.hook_params = hook_params
+        self._fresh: list[str] = []
         self._alias = alias_of(f"{self.dag_id}.{self.task_id}")
         if self._emits:
             self.add_outlets([self._alias])
@@ -55,15 +57,23 @@ class PgStreamOperator(BaseOperator):
         """Cancel the statement that is running."""
         self.hook.cancel()
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the protocol's
+        """Return the lineage of the stream tables that got new data; of the others there is none."""
+        if not self._fresh:
+            return None
+        from airflow_provider_pgstream.operators.lineage import lineage_of
+
+        return lineage_of(self.hook, self._fresh)
+
     def _names(self) -> list[str]:
         return check_names(self.stream_table)
 
     def _done(self, context: Context, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Log what became of each stream table, emit the assets of those with new data, and return the results."""
+        """Log what became of each stream table, and emit the assets of those with new data."""
         for name, result in results.items():
             self.log.info("%s", _sentence(name, result))
-        fresh = {name: result for name, result in results.items() if result["outcome"] in EMITTED}
-        emit(context, self._alias, self.hook.target.place, fresh)
+        self._fresh = [name for name, result in results.items() if result["outcome"] in EMITTED]
+        emit(context, self._alias, self.hook.target.place, {name: results[name] for name in self._fresh})
         return dict(results)
 
 

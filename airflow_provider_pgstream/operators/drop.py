@@ -16,8 +16,8 @@ class PgStreamDropOperator(PgStreamOperator):
     Drop stream tables; in a list, those that read others go first.
 
     :param if_exists: skip those that do not exist, instead of failing.
-    :param cascade: drop the views and stream tables that read them, too; otherwise these are named and nothing is
-        dropped.
+    :param cascade: drop the views and stream tables that read them, too; otherwise these are named and
+        nothing is dropped.
     """
 
     def __init__(self, *, if_exists: bool = True, cascade: bool = False, **kwargs: Any) -> None:

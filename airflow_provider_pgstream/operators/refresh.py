@@ -16,16 +16,18 @@ class PgStreamRefreshOperator(PgStreamOperator):
     """
     Refresh stream tables safely, one transaction each, in dependency order.
 
-    Each refresh waits for the transactions that are writing to the table's sources and keeps new ones out while it
-    runs; without that the engine loses rows. When one fails, those that read it are left out, the others go on, and
-    the task fails at the end naming all that did. Returns ``{"schema.table": {"outcome": "refreshed", …}}``.
+    Each refresh waits for the transactions that are writing to the table's sources and keeps new ones out
+    while it runs; without that the engine loses rows. When one fails, those that read it are left out, the
+    others go on, and the task fails at the end naming all that did.
 
-    :param when: ``always``; only if ``unpopulated``; or only if ``unattended``, that is if nothing else refreshes it.
+    Returns ``{"schema.table": {"outcome": "refreshed", …}}``.
+
+    :param when: ``always``; only if ``unpopulated``; or only if ``unattended``: nothing else refreshes it.
     :param full: refresh DIFFERENTIAL tables in FULL mode, once: this repairs wrong rows.
     :param include_upstream: refresh the stream tables that these read, before them.
     :param lock_sources: lock the sources of DIFFERENTIAL tables. Without it rows can be lost.
     :param lock_timeout: seconds to try for those locks.
-    :param on_busy: while another session refreshes it: ``wait`` without holding anything, ``skip`` it, or ``fail``.
+    :param on_busy: while another session refreshes it: ``wait``, holding nothing, ``skip`` it, or ``fail``.
     :param busy_timeout: seconds to wait so.
     :param on_suspended: what to do with a paused one: ``fail``, ``skip`` it, or ``resume`` it.
     :param deferrable: run it in the triggerer.
@@ -77,8 +79,8 @@ class PgStreamRefreshOperator(PgStreamOperator):
         """
         if not event or not {"status", "results", "errors"} <= event.keys():
             raise PgStreamError(
-                f"task {self.task_id} was resumed without a result ({event!r}): look into the triggerer's log, "
-                "then clear the task"
+                f"task {self.task_id} was resumed without a result ({event!r}): look into the triggerer's "
+                "log, then clear the task"
             )
         results = self._done(context, event["results"])
         raise_together(errors_of_event(event))

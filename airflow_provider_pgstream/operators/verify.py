@@ -19,8 +19,10 @@ class PgStreamVerifyOperator(PgStreamOperator):
     """
     Find rows in which stream tables differ from what their queries return.
 
-    Each is refreshed and compared in one snapshot that is rolled back: nothing is changed, no lag is taken for a
-    difference, and nobody is kept from writing. Returns ``{"schema.table": {"outcome": "verified", …}}``.
+    Each is refreshed and compared in one snapshot that is rolled back: nothing is changed, no lag is taken
+    for a difference, and nobody is kept from writing.
+
+    Returns ``{"schema.table": {"outcome": "verified", …}}``.
 
     :param on_difference: ``fail``; ``repair`` by a full refresh and compare again; or ``warn`` in the log.
     :param limit: how many example rows to show, of each kind.
