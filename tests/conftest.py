@@ -42,7 +42,8 @@ if TEST_DSN:
         with psycopg.connect(TEST_DSN, autocommit=True) as connection:
             found = connection.execute(
                 "select shobj_description(oid, 'pg_database') is not distinct from %s or not ("
-                " exists (select from pg_class where relnamespace::regnamespace::text !~ '^(pg_|pgstr|inform)')"
+                " exists (select from pg_class"
+                " where relnamespace::regnamespace::text !~ '^(pg_|pgstream|information_schema)')"
                 " or exists (select from pg_roles where not rolsuper and rolname !~ '^pg_'))"
                 "from pg_database where datname = current_database()",
                 [MARK],
