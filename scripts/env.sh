@@ -1,7 +1,8 @@
 # Sourced by the other scripts: `env=$(pgstream_env main)` prints the path of a ready virtual environment.
 #
-# An environment is constraints/NAME.txt as it stands, with this checkout installed editable. It lives under .envs/ and is
-# made anew when that file, pyproject.toml or the Python version changes. Needs only Python >= 3.11 and a package index.
+# An environment is constraints/NAME.txt as it stands, and NAME.no-deps.txt without what it asks for, with this checkout
+# installed editable. It lives under .envs/ and is made anew when those files, pyproject.toml or the Python version
+# change. Needs only Python >= 3.11 and a package index.
 
 pgstream_python() {
     python=${PYTHON:-python3}
@@ -38,14 +39,16 @@ pgstream_env() {
     pins=constraints/$name.txt
     env_dir=$PWD/.envs/$name
     python=$(pgstream_python) || return 1
-    stamp=$("$python" --version; cksum "$pins" pyproject.toml)
+    extra=constraints/$name.no-deps.txt
+    [ -e "$extra" ] || extra=/dev/null
+    stamp=$("$python" --version; cksum "$pins" "$extra" pyproject.toml)
     if [ "$stamp" != "$(cat "$env_dir/stamp" 2>/dev/null)" ]; then
         uv=$(pgstream_uv) || return 1
         echo "installing the environment '$name' (once)" >&2
         rm -rf "$env_dir"
         "$uv" venv --quiet --python "$(command -v "$python")" "$env_dir" >&2 &&
             VIRTUAL_ENV=$env_dir "$uv" pip install --quiet --requirement "$pins" >&2 &&
-            VIRTUAL_ENV=$env_dir "$uv" pip install --quiet --no-deps --editable . >&2 || {
+            VIRTUAL_ENV=$env_dir "$uv" pip install --quiet --no-deps --requirement "$extra" --editable . >&2 || {
             echo "$0: the environment '$name' could not be installed; remove .envs and try again" >&2
             return 1
         }

@@ -1,0 +1,88 @@
+"""The demo itself, in the environment that :mod:`demo.start` has made ready."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from contextlib import ExitStack
+from pathlib import Path
+
+from demo import options
+from demo.signals import Interrupted, held, listen
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".demo"
+MONTHS = (1, 2)
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    chosen = options.parse()
+    listen()
+    try:
+        # What takes long to import comes after listen(), so that an early Ctrl-C is met in the same way.
+        from demo.database import DemoError
+
+        try:
+            show(chosen)
+        except DemoError as error:
+            print(f"scripts/demo: {error}", file=sys.stderr)
+            return 1
+    except Interrupted as interrupted:
+        print("\nstopped; nothing is left running", flush=True)
+        return interrupted.exit_code
+    return 0
+
+
+def show(chosen: Namespace) -> None:
+    """Everything between an empty server and the final tables."""
+    from demo import database, results
+    from demo.airflow import Airflow
+    from demo.month import DAG_ID, Month
+    from demo.only_one import only_one
+    from demo.processes import Processes
+    from demo.screen import say, tell
+
+    with ExitStack() as stack:
+        stack.enter_context(only_one(STATE))
+        flights = database.make(chosen.dsn or _emulator(stack))
+        tell(f"database '{database.NAME}' is empty, with pg_stream {results.version(flights)}")
+        airflow = Airflow(STATE / "airflow", ROOT / "dags", {"flights": flights.airflow_connection()})
+        processes = stack.enter_context(Processes())
+        tell("making Airflow's own tables")
+        airflow.make_metadata(processes)
+        tell("starting Airflow")
+        airflow.start(processes)
+        airflow.wait_for(DAG_ID, processes, lambda name: tell(f"    {name} is up"))
+        for number in MONTHS:
+            month = Month(airflow, number, tell)
+            say()
+            tell(f"{month.name}: one run of {DAG_ID}")
+            month.run(processes)
+            worst = month.result("worst_delays")
+        results.show(flights, worst)
+        results.what_next(flights, airflow.url if chosen.ui else None, own_server=chosen.dsn is not None)
+        while chosen.ui:
+            airflow.demand_alive(processes)
+            time.sleep(1)
+
+
+def _emulator(stack: ExitStack) -> str:
+    from airflow_provider_pgstream.emulator import EmulatorError, PgStreamServer
+    from demo.database import DemoError
+    from demo.screen import tell
+
+    tell("starting PostgreSQL 18 with the emulated pg_stream")
+    server = PgStreamServer(scheduler=False)
+    stack.callback(server.stop)
+    with held():
+        try:
+            server.start()
+        except EmulatorError as error:
+            raise DemoError(str(error)) from error
+    return server.dsn()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

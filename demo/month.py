@@ -1,0 +1,113 @@
+"""One DAG run: trigger it, and tell what becomes of its tasks."""
+
+from __future__ import annotations
+
+import calendar
+import time
+import urllib.error
+from collections.abc import Callable
+from typing import Any
+
+from demo.airflow import Airflow
+from demo.database import DemoError
+from demo.processes import Processes
+
+DAG_ID = "flight_delays"
+GLANCE = 0.7  # seconds between two looks at the tasks
+TOLD = {"running", "deferred", "success", "failed", "skipped", "up_for_retry", "upstream_failed", "removed"}
+
+Tell = Callable[[str], None]
+
+
+class Month:
+    """A run of the DAG for one month of 2013."""
+
+    def __init__(self, airflow: Airflow, month: int, tell: Tell) -> None:
+        self.airflow = airflow
+        self.month = month
+        self.tell = tell
+        self.run_id = f"2013-{month:02}"
+        self.states: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """The month's name."""
+        return calendar.month_name[self.month]
+
+    def run(self, processes: Processes) -> None:
+        """Trigger the run and follow it to its end.
+
+        :raises DemoError: if it fails.
+        """
+        body = {
+            "dag_run_id": self.run_id,
+            "logical_date": f"{self.run_id}-01T00:00:00Z",
+            "conf": {"month": self.month},
+        }
+        self.airflow.call(f"/api/v2/dags/{DAG_ID}/dagRuns", body)
+        while True:
+            state = self._get("")["state"]
+            self._look()
+            if state == "success":
+                return
+            if state == "failed":
+                raise DemoError(
+                    f"the run for {self.name} failed; Airflow's logs are in {self.airflow.home / 'logs'}"
+                )
+            self.airflow.demand_alive(processes)
+            time.sleep(GLANCE)
+
+    def result(self, task_id: str) -> Any:
+        """Return what a task returned, or None."""
+        try:
+            return self._get(f"/taskInstances/{task_id}/xcomEntries/return_value")["value"]
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def _get(self, path: str) -> Any:
+        return self.airflow.call(f"/api/v2/dags/{DAG_ID}/dagRuns/{self.run_id}{path}")
+
+    def _look(self) -> None:
+        tasks = self._get("/taskInstances?limit=200")["task_instances"]
+        for task in sorted(tasks, key=lambda task: task["end_date"] or task["start_date"] or "~"):
+            state, task_id = task["state"], task["task_id"]
+            if state in TOLD and self.states.get(task_id) != state:
+                self.states[task_id] = state
+                self._tell_of(task)
+
+    def _tell_of(self, task: dict[str, Any]) -> None:
+        task_id, state = task["task_id"], task["state"]
+        seconds = f"{task['duration']:5.1f} s" if task["duration"] and task["end_date"] else ""
+        self.tell(f"{task_id:<34} {state:<9} {seconds}")
+        if state == "success":
+            for line in wrote(self.result(task_id)):
+                self.tell(f"    {line}")
+        if state in ("failed", "up_for_retry"):
+            for line in self._log(task):
+                self.tell(f"    {line}")
+
+    def _log(self, task: dict[str, Any], lines: int = 12) -> list[str]:
+        content = self._get(f"/taskInstances/{task['task_id']}/logs/{task['try_number']}")["content"]
+        events = [entry["event"] if isinstance(entry, dict) else str(entry) for entry in content]
+        return [line for event in events for line in str(event).splitlines()][-lines:]
+
+
+def wrote(result: Any) -> list[str]:
+    """Say in a line per stream table what a task did to it, if that is what the task returned."""
+    if not isinstance(result, dict):
+        return []
+    if "loaded_at" in result:
+        return [f"{result['flights']:,} flights copied into raw.flights"]
+    return [
+        _line(table, what) for table, what in result.items() if isinstance(what, dict) and "outcome" in what
+    ]
+
+
+def _line(table: str, what: dict[str, Any]) -> str:
+    counted = what.get("rows_inserted") is not None
+    rows = f", +{what['rows_inserted']} -{what['rows_deleted']} rows" if counted else ""
+    action = f" ({what['action']}{rows})" if what.get("action") else ""
+    reason = f": {what['reason']}" if what.get("reason") else ""
+    return f"{table} {what['outcome']}{action}{reason}"
