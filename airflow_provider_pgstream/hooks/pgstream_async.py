@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import psycopg
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from asgiref.sync import sync_to_async
 from psycopg.rows import DictRow
 
 from airflow_provider_pgstream.connection import Target, target
@@ -29,48 +31,65 @@ _REFUSALS = (
 )
 
 
-def database_key(postgres_conn_id: str, hook_params: Mapping[str, Any] | None) -> Hashable:
-    """Tell databases, and the ways to reach them, apart."""
-    return (postgres_conn_id, *sorted((key, repr(value)) for key, value in (hook_params or {}).items()))
-
-
-async def find_target(postgres_conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Target:
+class Database:
     """
-    Return the database that an Airflow connection names.
+    The database that an Airflow connection names, as triggers reach it.
 
+    :param postgres_conn_id: the Airflow connection.
     :param hook_params: arguments of the hook, of which ``database`` and ``options`` count here.
     """
-    connection = await get_async_connection(postgres_conn_id)
-    given = hook_params or {}
-    return target(
-        postgres_conn_id,
-        host=connection.host,
-        port=connection.port,
-        login=connection.login,
-        password=connection.password,
-        database=given.get("database") or connection.schema,
-        extra=await get_async_extra_dejson(connection),
-        options=given.get("options"),
-    )
 
+    def __init__(self, postgres_conn_id: str, hook_params: Mapping[str, Any] | None = None) -> None:
+        self.postgres_conn_id = postgres_conn_id
+        self.hook_params = dict(hook_params or {})
+        self._target: Target | None = None
 
-async def connect(database: Target) -> AsyncConnection:
-    """
-    Open a connection in autocommit mode, whose rows are dicts.
+    @property
+    def key(self) -> Hashable:
+        """Tell databases, and the ways to reach them, apart."""
+        return (
+            self.postgres_conn_id,
+            *sorted((name, repr(value)) for name, value in self.hook_params.items()),
+        )
 
-    :raises ConnectionFailed: if the server cannot be reached, or refuses.
-    """
-    try:
-        return await psycopg.AsyncConnection.connect(**database.arguments)
-    except psycopg.Error as error:
-        raise connection_failed(error, database.place, database.password) from None
+    async def target(self) -> Target:
+        """Return host, login and the rest, as Airflow has them at this moment."""
+        connection = await get_async_connection(self.postgres_conn_id)
+        extra = await get_async_extra_dejson(connection)
+        login, password, port = connection.login, connection.password, connection.port
+        if extra.get("iam", False):
+            hook = PostgresHook(postgres_conn_id=self.postgres_conn_id)
+            login, password, port = await sync_to_async(hook.get_iam_token)(connection)
+        self._target = target(
+            self.postgres_conn_id,
+            host=connection.host,
+            port=port,
+            login=login,
+            password=password,
+            database=self.hook_params.get("database") or connection.schema,
+            extra=extra,
+            options=self.hook_params.get("options"),
+        )
+        return self._target
 
+    async def connect(self) -> AsyncConnection:
+        """
+        Open a connection in autocommit mode, whose rows are dicts.
 
-def ours(error: Exception, postgres_conn_id: str) -> Exception:
-    """Return our error for one of the database's; any other stays as it is."""
-    if isinstance(error, psycopg.Error):
-        return translate(error, place=f"the database of connection '{postgres_conn_id}'")
-    return error
+        :raises ConnectionFailed: if the server cannot be reached, or refuses.
+        """
+        goal = await self.target()
+        try:
+            return await psycopg.AsyncConnection.connect(**goal.arguments)
+        except psycopg.Error as error:
+            # Without the cause: libpq's text may hold the conninfo.
+            raise connection_failed(error, goal.place, goal.password) from None
+
+    def ours(self, error: Exception) -> Exception:
+        """Return our error for one of the database's; any other stays as it is."""
+        if isinstance(error, psycopg.Error):
+            return translate(error, place=self._target.place if self._target else None)
+        return error
 
 
 def passes(error: Exception) -> bool:
@@ -90,7 +109,7 @@ class AsyncSession:
     :param log: where the server's messages go.
     """
 
-    def __init__(self, database: Target, log: Any) -> None:
+    def __init__(self, database: Database, log: Any) -> None:
         self._database = database
         self._log = log
         self._connection: AsyncConnection | None = None
@@ -128,7 +147,7 @@ class AsyncSession:
             await asyncio.sleep(step.seconds)
             return Reply()
         if self._connection is None:
-            self._connection = await connect(self._database)
+            self._connection = await self._database.connect()
             self._connection.add_notice_handler(self._hear)
         self._notices.clear()
         cursor = await self._connection.execute(step.sql, step.params)  # type: ignore[arg-type]

@@ -1,0 +1,9 @@
+"""Sensors for stream tables."""
+
+from __future__ import annotations
+
+from airflow_provider_pgstream.sensors.freshness import PgStreamFreshnessSensor
+from airflow_provider_pgstream.sensors.populated import PgStreamPopulatedSensor
+from airflow_provider_pgstream.sensors.status import PgStreamStatusSensor
+
+__all__ = ["PgStreamFreshnessSensor", "PgStreamPopulatedSensor", "PgStreamStatusSensor"]

@@ -1,1 +1,9 @@
 """The async side of the provider: deferred sensors and refreshes, and the source of asset events."""
+
+from __future__ import annotations
+
+from airflow_provider_pgstream.triggers.refresh import PgStreamRefreshOperationTrigger
+from airflow_provider_pgstream.triggers.stream_table import StreamTableTrigger
+from airflow_provider_pgstream.triggers.watcher import PgStreamRefreshTrigger
+
+__all__ = ["PgStreamRefreshOperationTrigger", "PgStreamRefreshTrigger", "StreamTableTrigger"]

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_pgstream.hooks.pgstream_async import AsyncSession, find_target
+from airflow_provider_pgstream.hooks.pgstream_async import AsyncSession, Database
 from airflow_provider_pgstream.refresh_plan import RefreshPlan
 from airflow_provider_pgstream.translation import translate
 
@@ -32,7 +32,7 @@ class PgStreamRefreshOperationTrigger(BaseTrigger):
         postgres_conn_id: str = "postgres_default",
         hook_params: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.plan = dict(plan)
         self.postgres_conn_id = postgres_conn_id
         self.hook_params = hook_params
@@ -50,15 +50,16 @@ class PgStreamRefreshOperationTrigger(BaseTrigger):
             event = await self._refresh()
         except Exception as error:  # noqa: BLE001 - a trigger never raises: the task does, when it is resumed
             event = {"status": "error", "results": {}, "errors": [_described(error)]}
-        yield TriggerEvent(event)
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _refresh(self) -> dict[str, Any]:
-        database = await find_target(self.postgres_conn_id, self.hook_params)
-        program = RefreshPlan.from_json(self.plan).program(database.place)
+        database = Database(self.postgres_conn_id, self.hook_params)
+        place = (await database.target()).place
+        program = RefreshPlan.from_json(self.plan).program(place)
         try:
             report = await AsyncSession(database, self.log).drive(program)
         except psycopg.Error as error:
-            raise translate(error, place=database.place) from error
+            raise translate(error, place=place) from error
         return report.to_event()
 
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import psycopg
 from psycopg import sql
 
-Connection = psycopg.AsyncConnection[Any]
-Connect = Callable[[], Awaitable[Connection]]
-Look = Callable[[Connection, list[str]], Awaitable[Any]]
+from airflow_provider_pgstream.hooks.pgstream_async import AsyncConnection, Database
+
+Look = Callable[[AsyncConnection, list[str]], Awaitable[Any]]
 
 # Seconds. A broken connection is tried again that often, however rarely the triggers want to look.
 RECONNECT_AFTER = 1.0
@@ -55,8 +54,8 @@ class SharedLook:
     made good by the next one. Get it from :func:`looks`, which keeps one per database.
     """
 
-    def __init__(self, connect: Connect) -> None:
-        self._connect = connect
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._wishes: set[Wish] = set()
         self._listening: set[str] = set()
         self._turned = asyncio.Condition()
@@ -96,7 +95,7 @@ class SharedLook:
         while True:
             try:
                 async with asyncio.timeout(LOOK_TIMEOUT):
-                    connection = await self._connect()
+                    connection = await self._database.connect()
                 async with connection:
                     self._listening.clear()
                     while True:
@@ -104,10 +103,10 @@ class SharedLook:
                             await self._look(connection)
                         await self._pause(connection)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must learn of it
-                await self._tell(Unreachable(error))
+                await self._tell(Unreachable(self._database.ours(error)))
                 await asyncio.sleep(RECONNECT_AFTER)
 
-    async def _look(self, connection: Connection) -> None:
+    async def _look(self, connection: AsyncConnection) -> None:
         # LISTEN first: what happens between it and the look is seen by the look.
         for channel in {wish.channel for wish in self._wishes if wish.channel} - self._listening:
             await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
@@ -124,7 +123,7 @@ class SharedLook:
             self._seen = seen
             self._turned.notify_all()
 
-    async def _pause(self, connection: Connection) -> None:
+    async def _pause(self, connection: AsyncConnection) -> None:
         """Sleep until the most impatient wish is due again, or a notification came.
 
         In slices, because a more impatient wish may be added meanwhile.
@@ -141,7 +140,7 @@ class SharedLook:
                 return
 
 
-async def _notified(connection: Connection, seconds: float) -> bool:
+async def _notified(connection: AsyncConnection, seconds: float) -> bool:
     """Wait for a notification. What it says is not read: it may be cut, no JSON, or one of thousands."""
     try:
         async for _ in connection.notifies(timeout=seconds, stop_after=1):
@@ -155,15 +154,14 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, SharedLook]
 
 
 @asynccontextmanager
-async def looks(key: Hashable, connect: Connect, wish: Wish) -> AsyncGenerator[AsyncGenerator[Any, None]]:
+async def looks(database: Database, wish: Wish) -> AsyncGenerator[AsyncGenerator[Any, None]]:
     """Join those who look at a database, and yield what is seen from the next look on.
 
-    :param key: says which database, and as whom: equal keys share one connection.
-    :param connect: opens that connection, in autocommit mode.
+    :param database: what to look at; those with equal keys share one connection.
     :param wish: what to look at.
     """
     of_this_loop = _shared.setdefault(asyncio.get_running_loop(), {})
-    shared = of_this_loop.setdefault(key, SharedLook(connect))
+    shared = of_this_loop.setdefault(database.key, SharedLook(database))
     shared.add(wish)
     seen = shared.follow(wish)
     try:
@@ -171,5 +169,5 @@ async def looks(key: Hashable, connect: Connect, wish: Wish) -> AsyncGenerator[A
     finally:
         await seen.aclose()
         await shared.discard(wish)
-        if shared.idle and of_this_loop.get(key) is shared:
-            del of_this_loop[key]
+        if shared.idle and of_this_loop.get(database.key) is shared:
+            del of_this_loop[database.key]

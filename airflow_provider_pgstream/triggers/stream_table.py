@@ -9,14 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_pgstream import conditions, queries
 from airflow_provider_pgstream.conditions import Outcome
-from airflow_provider_pgstream.hooks.pgstream_async import (
-    AsyncConnection,
-    connect,
-    database_key,
-    find_target,
-    ours,
-    passes,
-)
+from airflow_provider_pgstream.hooks.pgstream_async import AsyncConnection, Database, passes
 from airflow_provider_pgstream.models import StreamTable
 from airflow_provider_pgstream.triggers.events import failure, success
 from airflow_provider_pgstream.triggers.shared_look import Unreachable, Wish, looks
@@ -44,7 +37,7 @@ class StreamTableTrigger(BaseTrigger):
         hook_params: Mapping[str, Any] | None = None,
         poll_interval: float = 5.0,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.stream_tables = list(stream_tables)
         self.condition = dict(condition)
         self.postgres_conn_id = postgres_conn_id
@@ -70,20 +63,18 @@ class StreamTableTrigger(BaseTrigger):
             event = await self._wait()
         except Exception as error:  # noqa: BLE001 - a trigger never raises: the task does, when it is resumed
             event = failure(error)
-        yield TriggerEvent(event)
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
         condition = conditions.from_json(self.condition)
         wish = Wish(look, frozenset(self.stream_tables), self.poll_interval)
-        key = database_key(self.postgres_conn_id, self.hook_params)
         told = ""
-        async with looks(key, self._connect, wish) as seen:
+        async with looks(Database(self.postgres_conn_id, self.hook_params), wish) as seen:
             async for tables in seen:
                 if isinstance(tables, Unreachable):
-                    error = ours(tables.error, self.postgres_conn_id)
-                    if not passes(error):
-                        return failure(error)
-                    reason = f"waiting for the server to come back: {error}"
+                    if not passes(tables.error):
+                        return failure(tables.error)
+                    reason = f"waiting for the server to come back: {tables.error}"
                 else:
                     verdict = conditions.judge_all(condition, self.stream_tables, tables)
                     if verdict.outcome is Outcome.FAIL:
@@ -95,9 +86,6 @@ class StreamTableTrigger(BaseTrigger):
                     self.log.info("%s", reason)
                     told = reason
         raise AssertionError("a shared look goes on for as long as somebody follows it")
-
-    async def _connect(self) -> AsyncConnection:
-        return await connect(await find_target(self.postgres_conn_id, self.hook_params))
 
 
 async def look(connection: AsyncConnection, names: list[str]) -> dict[str, StreamTable]:

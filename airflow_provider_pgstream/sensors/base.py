@@ -1,0 +1,147 @@
+"""What all sensors share: looking, waiting in every mode, and saying why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_pgstream import conditions
+from airflow_provider_pgstream.assets import alias_of, emit
+from airflow_provider_pgstream.conditions import Condition, Outcome, Verdict
+from airflow_provider_pgstream.exceptions import PgStreamError
+from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
+from airflow_provider_pgstream.triggers.events import result_of
+from airflow_provider_pgstream.triggers.stream_table import StreamTableTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.triggers.base import BaseTrigger
+
+POKE_INTERVAL = 60.0
+POKE_INTERVAL_DEFERRED = 5.0
+TIMEOUT = 3600.0
+
+
+class StreamTableSensor(BaseSensorOperator):
+    """
+    Waits for one stream table or several; subclasses say for what.
+
+    :param stream_table: ``"schema.table"``, ``"table"``, or a list of them; the wait is for all of a list.
+    :param postgres_conn_id: the Airflow connection.
+    :param hook_params: arguments of :class:`PgStreamHook`.
+    :param deferrable: whether to wait in the triggerer, where all such sensors share one connection.
+    :param poke_interval: seconds between looks; 5 when deferrable, else 60.
+    :param timeout: seconds to wait at most.
+    :raises PgStreamError: the class that fits, as soon as what is waited for will never come by itself.
+    """
+
+    template_fields: Sequence[str] = ("stream_table", "postgres_conn_id", "hook_params")
+    ui_color = "#cfe8e4"
+
+    def __init__(
+        self,
+        *,
+        stream_table: str | Sequence[str],
+        postgres_conn_id: str = "postgres_default",
+        hook_params: Mapping[str, Any] | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float | None = None,
+        timeout: timedelta | float = TIMEOUT,
+        **kwargs: Any,
+    ) -> None:
+        if poke_interval is None:
+            poke_interval = POKE_INTERVAL_DEFERRED if deferrable else POKE_INTERVAL
+        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        self.stream_table = stream_table
+        self.postgres_conn_id = postgres_conn_id
+        self.hook_params = hook_params
+        self.deferrable = deferrable
+        self._told = ""
+        self._alias = alias_of(f"{self.dag_id}.{self.task_id}")
+        self.add_outlets([self._alias])
+
+    @cached_property
+    def hook(self) -> PgStreamHook:
+        """The hook."""
+        return PgStreamHook(postgres_conn_id=self.postgres_conn_id, **(self.hook_params or {}))
+
+    @property
+    def condition(self) -> Condition:
+        """What to wait for, made from the rendered arguments."""
+        raise NotImplementedError
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The stream tables' qualified names."""
+        return self.hook.resolve_all(self.stream_table)
+
+    def look(self) -> tuple[Verdict, dict[str, Any]]:
+        """Look once; return what to think of it and, if the wait is over, what was seen."""
+        tables = self.hook.look(self.names)
+        verdict = conditions.judge_all(self.condition, self.names, tables)
+        return verdict, conditions.seen(self.names, tables) if verdict.outcome is Outcome.DONE else {}
+
+    def make_trigger(self) -> BaseTrigger:
+        """Return what waits in the triggerer."""
+        return StreamTableTrigger(
+            stream_tables=self.names,
+            condition=conditions.to_json(self.condition),
+            postgres_conn_id=self.postgres_conn_id,
+            hook_params=self.hook_params,
+            poll_interval=self.poke_interval,
+        )
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look, and say why if the wait goes on."""
+        try:
+            verdict, result = self.look()
+            if verdict.outcome is Outcome.FAIL:
+                raise verdict.error(verdict.reason)
+        except PgStreamError as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        if verdict.outcome is Outcome.WAIT:
+            self._tell(verdict.reason)
+            return PokeReturnValue(is_done=False)
+        self._succeed(context, verdict.reason, result)
+        return PokeReturnValue(is_done=True, xcom_value=result)
+
+    def execute(self, context: Context) -> Any:
+        """Wait, on the worker or in the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        seen = self.poke(context)
+        if seen.is_done:
+            return seen.xcom_value
+        self.defer(
+            trigger=self.make_trigger(),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+        return None  # never: defer() raises
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Return what the trigger saw, or raise what it says."""
+        message, result = result_of(event)
+        self._succeed(context, message, result)
+        return result
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._told:
+            self.log.info("%s", reason)
+            self._told = reason
+
+    def _succeed(self, context: Context, warning: str, result: dict[str, Any]) -> None:
+        if warning:
+            self.log.warning("%s", warning)
+        emit(context, self._alias, self.hook.target.place, result)

@@ -1,0 +1,88 @@
+"""What tests of sensors and triggers share: orders, a database without a scheduler, and what was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+QUERY = "select customer_id, sum(amount) as total from public.orders group by customer_id"
+UNSERVED = "pgstream_unserved"
+
+
+class Orders:
+    """A database with a table ``public.orders``, and stream tables made on it."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self.sql("create table public.orders (id int primary key, customer_id int, amount int)")
+        self.sql("insert into public.orders values (1, 1, 10), (2, 2, 20)")
+
+    def sql(self, statement: str, *params: Any) -> Any:
+        """Run a statement; return the first value of its first row, if it has one."""
+        cursor = self.connection.execute(statement, params or None)  # type: ignore[arg-type]
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+    def create(
+        self, name: str = "public.order_totals", *, initialize: bool = True, schedule: str | None = "1h"
+    ) -> str:
+        """Create a stream table on the orders."""
+        self.sql(
+            "select pgstream.create_stream_table(%s, %s, %s, 'DIFFERENTIAL', %s)",
+            name,
+            QUERY,
+            schedule,
+            initialize,
+        )
+        return name
+
+    def refresh(self, name: str = "public.order_totals") -> None:
+        """Refresh one by hand."""
+        self.sql("select pgstream.refresh_stream_table(%s)", name)
+
+    def set_status(self, status: str, name: str = "public.order_totals") -> None:
+        """Pause or resume one by hand."""
+        self.sql("select pgstream.alter_stream_table(%s, status => %s)", name, status)
+
+
+@pytest.fixture
+def orders(pgstream_dsn: str) -> Iterator[Orders]:
+    """The test's database, with orders."""
+    with psycopg.connect(pgstream_dsn, autocommit=True) as connection:
+        yield Orders(connection)
+
+
+@pytest.fixture
+def unserved_conn_id(pgstream_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A connection to a database that has the extension, and that no scheduler serves."""
+    with psycopg.connect(pgstream_dsn, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {UNSERVED} with (force)")
+        connection.execute(f"create database {UNSERVED}")
+        dsn = pgstream_dsn.rsplit("/", 1)[0] + "/" + UNSERVED
+        with psycopg.connect(dsn, autocommit=True) as inside:
+            inside.execute("create extension pg_stream")
+        monkeypatch.setenv(f"AIRFLOW_CONN_{UNSERVED.upper()}", dsn.replace("postgresql://", "postgres://"))
+        yield UNSERVED
+        connection.execute(f"drop database {UNSERVED} with (force)")
+
+
+@pytest.fixture
+def unserved_orders(pgstream_dsn: str, unserved_conn_id: str) -> Iterator[Orders]:
+    """The database of ``unserved_conn_id``, with orders."""
+    dsn = pgstream_dsn.rsplit("/", 1)[0] + "/" + UNSERVED
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield Orders(connection)
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What the task has logged since the last call."""
+
+    def read() -> str:
+        captured = capsys.readouterr()
+        return captured.out + captured.err
+
+    return read
