@@ -33,6 +33,8 @@ begin
     loop
         v_locking := null;
         v_message := null;
+        v_detail := null;
+        v_hint := null;
         begin
             perform set_config('search_path', {{ pgstream.literal(engine.search_path) }}, true);
             perform set_config('lock_timeout', '900ms', true);  -- under deadlock_timeout: a writer never gives way to us
@@ -61,14 +63,15 @@ begin
     perform set_config('search_path', v_search_path, true);
     perform set_config('lock_timeout', v_lock_timeout, true);
 {%- if keep_error %}
-    perform set_config('pgstream.error', coalesce(v_message || coalesce(' (' || nullif(v_hint, '') || ')', ''), ''), false);
+    perform set_config('pgstream.error', concat_ws(E'\n', v_message, nullif(v_detail, ''), 'hint: ' || nullif(v_hint, '')), false);
 {%- else %}
     if v_message is not null then
         raise exception using
             errcode = v_code,
-            message = format('stream table %s could not be %s: %s', {{ subject }}, {{ pgstream.literal(purpose) }}, v_message),
-            detail = v_detail,
-            hint = v_hint;
+            message = concat_ws(E'\n',
+                format('stream table %s could not be %s: %s', {{ subject }}, {{ pgstream.literal(purpose) }}, v_message),
+                nullif(v_detail, ''),
+                'hint: ' || nullif(v_hint, ''));
     end if;
 {%- endif %}
 end

@@ -72,7 +72,7 @@
     one that is there is left alone, and where there is none a plain table stands in.
 #}
 {% macro is_trial() %}
-    {{ return(flags.EMPTY or flags.SAMPLE or false) }}
+    {{ return(invocation_args_dict.get('empty') or invocation_args_dict.get('sample') or false) }}
 {% endmacro %}
 
 

@@ -54,6 +54,8 @@
     {%- set is_new = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if is_new -%}
         {%- do create_indexes(table) -%}
+    {%- else -%}
+        {%- do pgstream.create_missing_indexes(table) -%}
     {%- endif -%}
     {%- for relation in [table, view] if relation is not none -%}
         {%- do apply_grants(relation, config.get('grants'), should_revoke=should_revoke(not is_new, full_refresh_mode=is_new)) -%}

@@ -1,0 +1,117 @@
+"""What a query may look like, and what a refused one says."""
+
+from __future__ import annotations
+
+import pytest
+
+FROM = "from {{ source('raw', 'orders') }}"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"select id, 'it''s' as quote {FROM}",
+        f"select id, $$a 'b' -- c$$ as dollars {FROM}",
+        f"select id, $pgstream$ $$ $pgstream_$ x $pgstream_$ $pgstream$ as tags {FROM}",
+        f"select id {FROM};",
+        f"select id {FROM} ; ;\n",
+        f"select id {FROM} -- the end",
+        f"select id {FROM}; -- the end",
+        f"select id {FROM} -- the end;\n;",
+        f"select id {FROM} /* the; end -- */",
+        f"-- first; line\nselect id, '; --' as tricky {FROM}",
+        f"""select id as "größe; -- '" {FROM}""",
+        f"select id, 'Ünïcödé 日本 🚚' as word {FROM}",
+        f"select id, E'back\\\\slash \\' quote;' as escaped {FROM}",
+        f"select id, '100%s' as percent, '{{{{ 1 + 1 }}}}' as jinja {FROM}",
+        f"with few as (select id, amount {FROM}) select id from few where amount > 3",
+    ],
+)
+def test_a_query_is_held_as_it_was_written_and_is_not_taken_for_changed(project, query):
+    project.model("t", query)
+    first = project.run()
+    assert first.success, first.text
+    before = project.stream_table("t")
+    assert project.run().messages["t"] == "skip"
+    assert project.stream_table("t") == before
+    columns = [row[0] for row in project.sql(
+        "select quote_ident(attname) from pg_attribute where attrelid = 't'::regclass and attnum > 0 and attname not like '\\_\\_pgs%%'"
+    )]
+    assert project.sql(f"select count(*) from ((select {', '.join(columns)} from t) except ({before['query']})) as x") == [(0,)]
+
+
+def test_a_change_within_a_literal_is_a_change(project):
+    project.model("t", f"select id, 'a  b' as word {FROM}")
+    project.run()
+    project.model("t", f"select id, 'a b' as word {FROM}")
+    assert project.run().messages["t"] == "recreated: its query changed"
+
+
+def test_a_query_over_a_view_is_compared_as_it_was_written(project):
+    project.model("recent", f"select id, customer_id, amount {FROM} where amount > 10", materialized="view")
+    project.model("t", "select customer_id, sum(amount) as total from {{ ref('recent') }} group by customer_id")
+    assert project.run().success
+    assert project.run("--select", "t").messages["t"] == "skip"
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        (f"select id {FROM} limit 1", "leave LIMIT and OFFSET to whoever reads it"),
+        ("select 1 as one", "let the query read a table"),
+        (f"select id {FROM}; select 2", "syntax error"),
+        ("select id from public.nowhere", "public.nowhere"),
+    ],
+)
+def test_a_refused_query_says_what_to_do_and_leaves_nothing(project, query, hint):
+    project.model("t", query)
+    result = project.run()
+    assert not result.success
+    assert "stream table public.t could not be created: " in result.messages["t"]
+    assert hint in result.messages["t"]
+    assert project.kind("t") is None
+    assert project.sql("select count(*) from pgstream.pgs_stream_tables") == [(0,)]
+
+
+def test_group_by_1_is_explained(project):
+    project.model("t", f"select customer_id, count(*) as n {FROM} group by 1")
+    result = project.run()
+    assert not result.success
+    assert "write the column or the expression itself after GROUP BY" in result.messages["t"]
+
+
+def test_count_over_a_view_is_explained_where_the_engine_breaks_it(project, is_emulator):
+    project.sql("create view v as select * from orders")
+    project.model("t", "select customer_id, count(*) as n from public.v group by customer_id")
+    result = project.run()
+    assert result.success == is_emulator  # the emulator has not this defect
+    if not is_emulator:
+        assert "write count(1), or read the table behind the view" in result.messages["t"]
+
+
+def test_a_refused_new_query_keeps_the_old_table(totals):
+    before = totals.stream_table("order_totals")
+    totals.model("order_totals", f"select customer_id {FROM} limit 1")
+    assert not totals.run().success
+    assert totals.stream_table("order_totals") == before
+    assert totals.sql("select count(*) from order_totals") == [(5,)]
+
+
+def test_star_leaves_the_internal_columns_out_of_a_stream_table_over_another(totals):
+    totals.model("second", "select {{ pgstream.star(ref('order_totals'), except=['orders']) }} from {{ ref('order_totals') }}")
+    assert totals.run().success
+    assert totals.sql("select sum(total) from second") == totals.sql("select sum(amount) from orders")
+    assert "orders" not in [row[0] for row in totals.sql("select attname from pg_attribute where attrelid = 'second'::regclass")]
+
+
+def test_star_without_care_is_explained(totals):
+    totals.model("second", "select * from {{ ref('order_totals') }}")
+    result = totals.run("--select", "second")
+    assert not result.success
+    assert "pgstream.star" in result.messages["second"]
+
+
+def test_a_database_error_ends_in_the_engines_own_words(project):
+    project.model("t", f"select id / 0 as x {FROM}")
+    result = project.run()
+    assert "stream table public.t could not be created: division by zero" in result.messages["t"]

@@ -1,0 +1,112 @@
+"""A wrong configuration is an error before any SQL is sent, and the error says what was expected."""
+
+from __future__ import annotations
+
+import pytest
+
+QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders') }} group by customer_id"
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"schedule": "bogus"}, "model t: schedule is 'bogus', expected a duration such as '90s'"),
+        ({"schedule": "* * * *"}, "model t: schedule is '* * * *', expected a duration"),
+        ({"schedule": True}, "model t: schedule is true, expected a duration"),
+        ({"schedule": "5m; drop table orders"}, "model t: schedule is '5m; drop table orders'"),
+        ({"refresh_mode": "INCREMENTAL"}, "model t: refresh_mode is 'INCREMENTAL', expected one of FULL, DIFFERENTIAL"),
+        ({"refresh_mode": None}, "model t: refresh_mode is null, expected one of"),
+        ({"initialize": "yes"}, "model t: initialize is 'yes', expected true or false"),
+        ({"status": "STOPPED"}, "model t: status is 'STOPPED', expected one of ACTIVE, PAUSED"),
+        ({"refresh": "sometimes"}, "model t: refresh is 'sometimes', expected one of NEVER, UNPOPULATED, ALWAYS"),
+        ({"wait_for_populated": "soon"}, "model t: wait_for_populated is 'soon', expected true, false or seconds"),
+        ({"wait_for_populated": -1}, "model t: wait_for_populated is '-1'"),
+        ({"alias": "Order Totals"}, "the engine cannot hold a stream table whose name is 'Order Totals'"),
+        ({"alias": "a.b"}, "the engine cannot hold a stream table whose name is 'a.b'"),
+        ({"stream_table_schema": "Marts"}, "the engine cannot hold a stream table whose schema is 'Marts'"),
+        ({"stream_table_name": "ü" * 40}, "expected 1 to 63 bytes"),
+    ],
+)
+def test_an_invalid_setting_is_refused(project, config, sentence):
+    # The hook would leave a trace, had any SQL been sent.
+    project.model("t", QUERY, pre_hook="create table trace (one int)", **config)
+    result = project.run()
+    assert not result.success
+    assert sentence in result.messages["t"]
+    assert project.kind("trace") is None
+    assert project.stream_table("t") is None
+
+
+@pytest.mark.parametrize("schedule", ["90", 90, "90s", "1h30m", "2d", "1w", "*/5 * * * *", "0 */5 * * * *", "@hourly"])
+def test_a_valid_schedule_arrives_as_it_is_and_is_not_altered_again(project, schedule):
+    project.model("t", QUERY, schedule=schedule)
+    assert project.run().success
+    assert project.stream_table("t")["schedule"] == str(schedule)
+    assert project.run().messages["t"] == "skip"
+
+
+def test_settings_come_from_the_folder_of_the_project(project):
+    project.write(
+        "dbt_project.yml",
+        (project.path / "dbt_project.yml").read_text()
+        + "models:\n  shop:\n    +materialized: stream_table\n    +schedule: '7m'\n    +refresh_mode: FULL\n",
+    )
+    project.write("models/t.sql", QUERY)
+    assert project.run().success
+    table = project.stream_table("t")
+    assert (table["schedule"], table["refresh_mode"]) == ("7m", "FULL")
+
+
+def test_settings_come_from_meta_and_an_explicit_null_counts(project):
+    project.model("t", QUERY, meta={"refresh_mode": "FULL", "schedule": None, "initialize": False})
+    project.write(
+        "models/t.sql",
+        (project.path / "models/t.sql").read_text().replace("'materialized': ", "").replace("schedule=None, ", ""),
+    )
+    assert project.run().success
+    table = project.stream_table("t")
+    assert (table["schedule"], table["refresh_mode"], table["is_populated"]) == (None, "FULL", False)
+
+
+def test_the_models_own_key_beats_its_meta(project):
+    project.model("t", QUERY, schedule="3m", meta={"schedule": "4m"})
+    assert project.run().success
+    assert project.stream_table("t")["schedule"] == "3m"
+
+
+def test_a_var_beats_the_model_for_refresh_and_wait(project):
+    project.model("t", QUERY, initialize=False, refresh="never", wait_for_populated=False)
+    project.run()
+    assert not project.stream_table("t")["is_populated"]
+    assert project.run("--vars", "{pgstream_refresh: unpopulated}").messages["t"] == "refreshed"
+    assert project.stream_table("t")["is_populated"]
+
+
+def test_an_invalid_var_is_refused_too(project):
+    project.model("t", QUERY)
+    result = project.run("--vars", "{pgstream_refresh: now}")
+    assert "model t: refresh is 'now'" in result.messages["t"]
+    result = project.run("--vars", "{pgstream_lock_timeout: long}")
+    assert "the var pgstream_lock_timeout is 'long': expected seconds" in result.messages["t"]
+
+
+def test_a_schedule_that_nobody_keeps_is_warned_of_once_per_run(project):
+    for name in ("a", "b", "c", "d"):
+        project.model(name, QUERY, schedule="5m")
+    text = project.run().text
+    assert text.count("no pg_stream scheduler serves database 'dbt_test'") == 1
+
+
+def test_nothing_is_warned_of_where_every_run_refreshes(project):
+    project.model("a", QUERY, schedule="5m", refresh="always")
+    project.model("b", QUERY, schedule=None)
+    assert "no pg_stream scheduler" not in project.run().text
+
+
+def test_a_missing_extension_says_how_to_install_it(project):
+    project.sql("drop extension pg_stream cascade")
+    project.model("t", QUERY)
+    result = project.run()
+    assert not result.success
+    assert "pg_stream is not installed in database 'dbt_test' at " in result.messages["t"]
+    assert "run CREATE EXTENSION pg_stream there" in result.messages["t"]
