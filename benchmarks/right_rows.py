@@ -12,7 +12,6 @@ refreshed once more, and compared with its defining query. Every row that differ
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import random
 import threading
@@ -111,6 +110,7 @@ def naive(dsn: str) -> Callable[[], None]:
 def safe(dsn: str) -> Callable[[], None]:
     """Refresh with the operator, as a task would run it."""
     url = urlsplit(dsn)
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
     os.environ["AIRFLOW_CONN_RIGHT_ROWS"] = dsn.replace(url.scheme, "postgres", 1)
     from airflow_provider_pgstream.operators import PgStreamRefreshOperator
 
@@ -166,7 +166,6 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=12)
     arguments = parser.parse_args()
-    logging.disable(logging.INFO)
     for how in ("naive", "safe") if arguments.how == "both" else (arguments.how,):
         result = run(
             arguments.dsn, {"naive": naive, "safe": safe}[how], arguments.writers, arguments.seconds
