@@ -11,9 +11,9 @@ KEPT = ("template0", "template1", TEMPLATE)
 
 
 def has_template(connection: Connection) -> bool:
-    """Return whether this server was prepared before."""
-    found = connection.execute("select from pg_database where datname = %s", [TEMPLATE]).fetchone()
-    return found is not None
+    """Return whether this server was prepared before, and to the end."""
+    query = "select from pg_database where datname = %s and not datallowconn"
+    return connection.execute(query, [TEMPLATE]).fetchone() is not None
 
 
 def create_extension(connection: Connection) -> None:
@@ -21,9 +21,19 @@ def create_extension(connection: Connection) -> None:
     connection.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(EXTENSION)))
 
 
-def create_template(connection: Connection) -> None:
-    """Keep a copy of database ``postgres``, as it is now, for :func:`create_database`."""
-    statement = sql.SQL("create database {} template postgres is_template true allow_connections false")
+def create_bare_template(connection: Connection) -> None:
+    """Make the database from which others are copied, for :func:`create_extension` to complete.
+
+    Not a copy of ``postgres``: that would fail while anyone is connected to it.
+    """
+    name = sql.Identifier(TEMPLATE)
+    connection.execute(sql.SQL("drop database if exists {}").format(name))
+    connection.execute(sql.SQL("create database {}").format(name))
+
+
+def close_template(connection: Connection) -> None:
+    """Let nobody into the template any more: what someone is connected to cannot be copied."""
+    statement = sql.SQL("alter database {} is_template true allow_connections false")
     connection.execute(statement.format(sql.Identifier(TEMPLATE)))
 
 

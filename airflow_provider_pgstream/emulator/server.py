@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import psycopg
 
-from airflow_provider_pgstream.emulator import databases, ports, scheduler, supervisor
+from airflow_provider_pgstream.emulator import databases, ports, scheduler
 from airflow_provider_pgstream.emulator.binaries import find_binaries, reachable
-from airflow_provider_pgstream.emulator.cluster import Cluster, environment
+from airflow_provider_pgstream.emulator.children import SchedulerProcess, ServerProcess
+from airflow_provider_pgstream.emulator.cluster import Cluster
 from airflow_provider_pgstream.emulator.errors import EmulatorError
 from airflow_provider_pgstream.emulator.os_user import server_user
 
@@ -27,7 +23,8 @@ USER = "postgres"
 DATABASE = "postgres"  # the one that the scheduler serves
 ANY_PASSWORD = "postgres"  # noqa: S105  what the URIs say where no password is asked for
 ATTEMPTS = 5  # at a free port, which another process may take first
-PATIENCE = 30.0  # seconds for a child to do what takes it a fraction of one
+
+Part = TypeVar("Part")
 
 
 class PgStreamServer:
@@ -65,9 +62,8 @@ class PgStreamServer:
         self._progress = progress or (lambda _line: None)
         self._wanted_port = port
         self._cluster: Cluster | None = None
-        self._command: list[str] = []
-        self._supervisor: subprocess.Popen[str] | None = None
-        self._scheduler: subprocess.Popen[bytes] | None = None
+        self._server: ServerProcess | None = None
+        self._scheduler: SchedulerProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -81,12 +77,12 @@ class PgStreamServer:
     @property
     def running(self) -> bool:
         """Whether the server's processes are there."""
-        return self._supervisor is not None and self._supervisor.poll() is None
+        return self._server is not None and self._server.running()
 
     @property
     def log_dir(self) -> Path:
         """The directory of ``server.log`` and ``scheduler.log``."""
-        return self._started().directory
+        return self._started(self._cluster).directory
 
     def start(self) -> None:
         """Start the server and, unless it was not wanted, the scheduler; return when both work.
@@ -98,7 +94,7 @@ class PgStreamServer:
         ports.claim(self._wanted_port)
         try:
             self._prepare()
-            self._launch()
+            self._launch(self._started(self._server))
             self._furnish()
             if self.scheduler:
                 self.start_scheduler()
@@ -115,57 +111,31 @@ class PgStreamServer:
             self._progress(f"making a data directory for PostgreSQL {binaries.version} of {binaries.origin}")
             cluster.initialise(binaries, self.password or ANY_PASSWORD)
         cluster.configure(self.settings, "scram-sha-256" if self.password else "trust")
-        self._command = [str(binaries.bin_dir / "postgres"), "-D", str(cluster.data_dir)]
+        self._server = ServerProcess(cluster, binaries)
+        self._scheduler = SchedulerProcess(cluster.scheduler_log)
 
-    def _launch(self) -> None:
+    def _launch(self, server: ServerProcess) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             self.port = ports.claim(self._wanted_port)
             self._progress(f"starting PostgreSQL on {ports.HOST}:{self.port}")
-            complaint = self._supervise()
+            complaint = server.start(self.port)
             if complaint is None:
                 return
             taken = "could not create any TCP/IP sockets" in complaint
             if not (taken and self._wanted_port == 0 and attempt < ATTEMPTS):
                 raise EmulatorError(f"PostgreSQL did not start: {complaint}")
 
-    def _supervise(self) -> str | None:
-        """Start the supervisor and its server; return None when ready, or what the server's log says."""
-        cluster = self._started()
-        logged = cluster.server_log.stat().st_size if cluster.server_log.exists() else 0
-        order = {
-            "parent": os.getpid(),
-            "command": [*self._command, "-p", str(self.port)],
-            "data_dir": str(cluster.data_dir),
-            "log": str(cluster.server_log),
-            "remove": str(cluster.directory) if cluster.temporary else None,
-            "popen": cluster.user.popen_arguments(),
-        }
-        self._supervisor = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(supervisor.__file__), json.dumps(order)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd="/",
-            env=environment(),
-            start_new_session=True,  # a Ctrl-C in the terminal is for this process, which stops the server
-        )
-        assert self._supervisor.stdout is not None  # noqa: S101
-        with self._supervisor.stdout as words:
-            ready = words.readline().strip() == "ready"
-        if ready:
-            return None
-        self._supervisor.wait(PATIENCE)
-        self._supervisor = None
-        return cluster.complaint(since=logged)
-
     def _furnish(self) -> None:
-        with self._connect(DATABASE) as connection:
+        with self._connect("template1") as connection:
             if databases.has_template(connection):
                 return
             self._progress(f"creating extension pg_stream in database {DATABASE}")
-            databases.create_extension(connection)
+            databases.create_bare_template(connection)
+        for database in (databases.TEMPLATE, DATABASE):
+            with self._connect(database) as connection:
+                databases.create_extension(connection)
         with self._connect("template1") as connection:
-            databases.create_template(connection)
+            databases.close_template(connection)
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop scheduler and server, and remove temporary data; harmless if nothing runs.
@@ -173,16 +143,11 @@ class PgStreamServer:
         :param immediate: as if the machine had lost power.
         """
         self.stop_scheduler()
-        self._stop_server(immediate)
+        if self._server is not None:
+            self._server.stop(immediate)
         if self._cluster is not None:
             self._cluster.remove()
-            self._cluster = None
-
-    def _stop_server(self, immediate: bool) -> None:
-        if self._supervisor is not None:
-            self._supervisor.send_signal(signal.SIGQUIT if immediate else signal.SIGTERM)
-            self._supervisor.wait()
-            self._supervisor = None
+        self._cluster = self._server = self._scheduler = None
 
     @contextmanager
     def down(self, *, immediate: bool = False) -> Iterator[None]:
@@ -190,12 +155,12 @@ class PgStreamServer:
 
         :param immediate: as if the machine had lost power, instead of an orderly shutdown.
         """
-        self._started()
-        self._stop_server(immediate)
+        server = self._started(self._server)
+        server.stop(immediate)
         try:
             yield
         finally:
-            complaint = self._supervise()
+            complaint = server.start(self.port)
         if complaint is not None:
             raise EmulatorError(f"PostgreSQL did not start again: {complaint}")
 
@@ -209,9 +174,7 @@ class PgStreamServer:
 
     def wait(self) -> None:
         """Return when the server has ended by itself, which it should not."""
-        self._started()
-        if self._supervisor is not None:
-            self._supervisor.wait()
+        self._started(self._server).wait()
 
     def dsn(self, database: str = DATABASE) -> str:
         """Return the ``postgresql://`` URI of a database, as user ``postgres``."""
@@ -222,7 +185,7 @@ class PgStreamServer:
         return f"postgres://{self._place(database)}"
 
     def _place(self, database: str) -> str:
-        self._started()
+        self._started(self._cluster)
         # Cosmos wants a connection with a password, whether the server asks for it or not.
         password = quote(self.password or ANY_PASSWORD, safe="")
         return f"{USER}:{password}@{ports.HOST}:{self.port}/{quote(database, safe='')}"
@@ -256,38 +219,19 @@ class PgStreamServer:
 
     def start_scheduler(self) -> None:
         """Start the background scheduler of database ``postgres``, and return when it is at work."""
-        if self._scheduler is not None and self._scheduler.poll() is None:
-            return
-        with open(self._started().scheduler_log, "ab") as log:
-            self._scheduler = subprocess.Popen(
-                [sys.executable, "-m", scheduler.__name__, "--parent", str(os.getpid()), self.dsn()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        with self._connect(DATABASE) as connection:
-            self._await_scheduler(connection)
-
-    def _await_scheduler(self, connection: psycopg.Connection) -> None:
-        query = "select from pg_stat_activity where application_name = %s"
-        deadline = time.monotonic() + PATIENCE
-        while connection.execute(query, [scheduler.APPLICATION_NAME]).fetchone() is None:
-            if self._scheduler is None or self._scheduler.poll() is not None or time.monotonic() > deadline:
-                raise EmulatorError(f"the scheduler did not start: see {self._started().scheduler_log}")
-            time.sleep(0.02)
+        process = self._started(self._scheduler)
+        if not process.running():
+            process.start(self.dsn())
 
     def stop_scheduler(self) -> None:
         """Stop the background scheduler, as if it had died: from now on nothing is refreshed by itself."""
         if self._scheduler is not None:
-            self._scheduler.terminate()
-            self._scheduler.wait()
-            self._scheduler = None
+            self._scheduler.stop()
 
-    def _started(self) -> Cluster:
-        if self._cluster is None:
+    def _started(self, part: Part | None) -> Part:
+        if part is None:
             raise EmulatorError("the emulator is not running: call start(), or use it in a with statement")
-        return self._cluster
+        return part
 
     def _connect(self, database: str) -> psycopg.Connection:
         return psycopg.connect(self.dsn(database), autocommit=True, sslmode="disable", connect_timeout=10)
