@@ -75,7 +75,8 @@ begin
     elsif cardinality(v_fields) not between 5 and 7 then
         v_problem := 'Invalid pattern: Pattern must have between 5 and 7 fields.';
     elsif exists (select from pgstream_emulator.cron_fields(v_fields) f
-                  where f.field !~* '^[0-9a-z*?/,#-]+$' or f.field ~ '/0|//|^/|,,|,$|^,') then
+                  where f.field !~* '^([0-9*?/,#lw-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)+$'
+                     or f.field ~ '/0|//|^/|,,|,$|^,') then
         v_problem := 'Component error: Invalid characters used.';
     elsif exists (select from pgstream_emulator.cron_fields(v_fields) f,
                          regexp_matches(regexp_replace(f.field, '/[0-9]+', '', 'g'), '[0-9]+', 'g') n

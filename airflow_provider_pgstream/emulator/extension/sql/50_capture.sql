@@ -107,16 +107,8 @@ begin
     -- A source that is gone has no name but its number: this is where the real engine fails, too.
     execute format('drop trigger if exists pg_stream_cdc_%s on %s', v_source_relid, v_source_relid::regclass);
     execute format('drop trigger if exists pg_stream_cdc_truncate_%s on %s', v_source_relid, v_source_relid::regclass);
-    perform pgstream_emulator.remove_capture(v_source_relid);
-end
-$$;
-
-create function pgstream_emulator.remove_capture(v_source_relid oid) returns void
-language plpgsql set search_path = pg_catalog
-as $$
-begin
-    execute format('drop function if exists pgstream_changes.pg_stream_cdc_fn_%s() cascade', v_source_relid);
-    execute format('drop function if exists pgstream_changes.pg_stream_cdc_truncate_fn_%s() cascade', v_source_relid);
+    execute format('drop function if exists pgstream_changes.pg_stream_cdc_fn_%s()', v_source_relid);
+    execute format('drop function if exists pgstream_changes.pg_stream_cdc_truncate_fn_%s()', v_source_relid);
     execute format('drop table if exists %s', pgstream_emulator.buffer(v_source_relid));
     delete from pgstream.pgs_change_tracking where source_relid = v_source_relid;
 end

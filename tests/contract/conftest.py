@@ -1,0 +1,159 @@
+"""What the judge of both engines shares: a database, its tables, and a scheduler that can be waited for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+REAL = "PGSTREAM_TEST_DSN" in os.environ
+PATIENCE = 30.0  # seconds after which the real engine's scheduler is taken never to do something
+CANARY = "canary.refreshed"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, on the real engine, the cases that show how the emulator differs from it."""
+    if REAL:
+        for item in items:
+            for mark in item.iter_markers("emulator_only"):
+                item.add_marker(pytest.mark.skip(reason=f"a named difference (docs/emulator.md): {mark.args[0]}"))
+
+
+class Engine:
+    """A client's view of the engine: SQL in sessions of its own, and waiting for the scheduler."""
+
+    def __init__(self, dsn: str, server: Any) -> None:
+        self.dsn = dsn
+        self.server = server
+        self.sessions: list[psycopg.Connection[Any]] = []
+        self.main = self.connect()
+
+    def connect(self, role: str | None = None) -> psycopg.Connection[Any]:
+        session = psycopg.connect(self.dsn, autocommit=True)
+        session.execute("set search_path = public")
+        if role:
+            session.execute(f"set role {role}")
+        self.sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.close()
+
+    def run(self, *statements: str) -> None:
+        for statement in statements:
+            self.main.execute(statement)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self.main.execute(query, values or None).fetchall()
+
+    def one(self, query: str, *values: Any) -> Any:
+        (row,) = self.rows(query, *values)
+        return row[0] if len(row) == 1 else row
+
+    def create(self, name: str, query: str, *settings: Any, **named: Any) -> list[str]:
+        """Create a stream table, with schedule NULL unless one is given; return the messages."""
+        if not settings:
+            named.setdefault("schedule", None)
+        arguments = ["%s", "%s", *["%s" for _ in settings], *[f"{key} => %s" for key in named]]
+        call = f"select pgstream.create_stream_table({', '.join(arguments)})"
+        return self.messages(call, name, query, *settings, *named.values())
+
+    def refresh(self, name: str) -> list[str]:
+        """Refresh by hand in a session of its own; return the messages."""
+        return self.messages("select pgstream.refresh_stream_table(%s)", name)
+
+    def messages(self, query: str, *values: Any) -> list[str]:
+        said: list[str] = []
+        with psycopg.connect(self.dsn, autocommit=True, options="-c search_path=public") as session:
+            session.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+            session.execute(query, values)
+        return said
+
+    @contextmanager
+    def refuses(self, text: str | None = None, code: str = "XX000") -> Iterator[None]:
+        """Hold a block to fail with this code, and with these words."""
+        with pytest.raises(psycopg.Error) as refused:
+            yield
+        if text is not None:
+            assert refused.value.diag.message_primary == text
+        assert refused.value.sqlstate == code
+
+    def catalog(self, name: str) -> dict[str, Any]:
+        schema, _, table = name.partition(".")
+        with self.main.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                "select * from pgstream.pgs_stream_tables where pgs_schema = %s and pgs_name = %s", (schema, table)
+            )
+            return cursor.fetchone() or {}
+
+    def history(self, name: str) -> list[str]:
+        """Return the actions of the scheduler, the oldest first."""
+        query = "select action from pgstream.pgs_refresh_history where pgs_id = %s order by refresh_id"
+        return [action for (action,) in self.rows(query, self.catalog(name)["pgs_id"])]
+
+    def columns(self, name: str) -> str:
+        """Return a stream table's own columns, without the internal ones, for a select list."""
+        query = (
+            "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = %s::regclass "
+            "and attnum > 0 and not attisdropped and attname not in ('__pgs_row_id', '__pgs_count')"
+        )
+        return str(self.one(query, name))
+
+    def difference(self, name: str, query: str) -> dict[Any, int]:
+        """Return how a stream table differs from its query: rows with how many are too many or too few."""
+        there = Counter(row[0] for row in self.rows(f"select r::text from (select {self.columns(name)} from {name}) r"))
+        expected = Counter(row[0] for row in self.rows(f"select r::text from ({query}) r"))
+        there.subtract(expected)
+        return {row: count for row, count in there.items() if count}
+
+    def turns(self, count: int = 1) -> None:
+        """Let the scheduler make turns, in which everything with a schedule of a second is due."""
+        for _ in range(count):
+            if self.server is not None:
+                self.server.run_scheduler(later=2)
+            else:
+                self._await_canary()
+
+    def _await_canary(self) -> None:
+        if self.one("select to_regclass(%s) is null", CANARY):
+            self.run("create schema canary", "create table canary.source (x int)")
+            self.create(CANARY, "select count(x) as n from canary.source", "1s", "FULL")
+        seen = len(self.history(CANARY))
+        self._poll(lambda: len(self.history(CANARY)) >= seen + 2, "two turns of the scheduler")
+
+    def until(self, query: str, *values: Any) -> None:
+        """Let the scheduler work until a query is true."""
+        if self.server is None:
+            self._poll(lambda: self.one(query, *values), query)
+            return
+        for _ in range(5):
+            self.turns()
+            if self.one(query, *values):
+                return
+        raise AssertionError(f"five turns of the scheduler did not make this true: {query}")
+
+    def _poll(self, condition: Any, what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {PATIENCE:.0f} s: {what}"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def engine(pgstream_dsn: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The engine under test, with a table ``public.source (id, g, v)`` of four rows."""
+    engine = Engine(pgstream_dsn, None if REAL else request.getfixturevalue("pgstream_server"))
+    engine.run(
+        "create table source (id int primary key, g text, v numeric)",
+        "insert into source values (1, 'a', 1), (2, 'a', 2), (3, 'b', 3), (4, null, null)",
+    )
+    yield engine
+    engine.close()
