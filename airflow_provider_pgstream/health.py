@@ -63,7 +63,7 @@ def diagnose(place: Place) -> Program[Diagnosis]:
             error = yield from trial_refresh(name, place)
             if error is not None:
                 failing[name] = str(error)
-    findings = [*_scheduler_findings(status, late), *failing.values()]
+    findings = [*scheduler_findings(status, late), *failing.values()]
     findings += [concern for table in tables.values() for concern in table.concerns]
     findings += [source.problem for source in sources if source.problem]
     findings += [_late(tables[name]) for name in late if name not in failing]
@@ -87,7 +87,7 @@ def _trial(name: str) -> Program[None]:
     yield Run(queries.REFRESH, {"name": name})
 
 
-def _scheduler_findings(status: EngineStatus, late: Sequence[str]) -> list[str]:
+def scheduler_findings(status: EngineStatus, late: Sequence[str]) -> list[str]:
     if not status.enabled:
         return [
             f"{engine.EXTENSION}.enabled is off in database '{status.database}': nothing is refreshed on "

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-from airflow_provider_pgstream import catalog, health, life_cycle, queries, verification
+from airflow_provider_pgstream import capture, catalog, health, life_cycle, queries, verification
+from airflow_provider_pgstream.capture import Observation
 from airflow_provider_pgstream.connection import Target, target
 from airflow_provider_pgstream.exceptions import PgStreamError
 from airflow_provider_pgstream.hooks.session import Connection, Session
@@ -138,6 +139,10 @@ class PgStreamHook(PostgresHook):
     def status(self) -> EngineStatus:
         """Return the engine's version, and whether a scheduler serves this database."""
         return self._run(health.engine_status(self.target.place))
+
+    def observe(self) -> Observation:
+        """Return everything that change capture in this database depends on, to be judged."""
+        return self._run(capture.observe())
 
     def diagnose(self) -> Diagnosis:
         """Find what is wrong: the scheduler, overdue tables, and by trial refreshes the one that fails."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -122,24 +122,10 @@ class AsyncSession:
         :raises psycopg.Error: what the program does not answer itself.
         """
         try:
-            return await self._drive(program)
+            return await _drive(program, self._answer)
         finally:
             program.close()
             await self._close()
-
-    async def _drive(self, program: Program[T]) -> T:
-        try:
-            step = next(program)
-            while True:
-                try:
-                    reply = await self._answer(step)
-                except psycopg.Error as error:
-                    step = program.throw(error)
-                else:
-                    step = program.send(reply)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
     async def _answer(self, step: Run | Pause) -> Reply:
         if isinstance(step, Pause):
@@ -150,9 +136,7 @@ class AsyncSession:
             self._connection = await self._database.connect()
             self._connection.add_notice_handler(self._hear)
         self._notices.clear()
-        cursor = await self._connection.execute(step.sql, step.params)  # type: ignore[arg-type]
-        rows = await cursor.fetchall() if cursor.description else ()
-        return Reply(rows, tuple(self._notices))
+        return Reply(await _rows(self._connection, step), tuple(self._notices))
 
     def _hear(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         self._notices.append(diagnostic.message_primary or "")
@@ -162,3 +146,38 @@ class AsyncSession:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+
+async def read(connection: AsyncConnection, program: Program[T]) -> T:
+    """
+    Run a program that only reads, over a connection that stays open.
+
+    :raises psycopg.Error: what the program does not answer itself.
+    """
+
+    async def answer(step: Run | Pause) -> Reply:
+        if isinstance(step, Pause):
+            raise TypeError("a pause would end a session that others share")
+        return Reply(await _rows(connection, step))
+
+    return await _drive(program, answer)
+
+
+async def _drive(program: Program[T], answer: Callable[[Run | Pause], Awaitable[Reply]]) -> T:
+    try:
+        step = next(program)
+        while True:
+            try:
+                reply = await answer(step)
+            except psycopg.Error as error:
+                step = program.throw(error)
+            else:
+                step = program.send(reply)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+async def _rows(connection: AsyncConnection, step: Run) -> Sequence[DictRow]:
+    cursor = await connection.execute(step.sql, step.params)  # type: ignore[arg-type]
+    return await cursor.fetchall() if cursor.description else ()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from airflow_provider_pgstream.sensors.cdc_health import PgStreamCdcHealthSensor
 from airflow_provider_pgstream.sensors.freshness import PgStreamFreshnessSensor
 from airflow_provider_pgstream.sensors.populated import PgStreamPopulatedSensor
 from airflow_provider_pgstream.sensors.status import PgStreamStatusSensor
 
-__all__ = ["PgStreamFreshnessSensor", "PgStreamPopulatedSensor", "PgStreamStatusSensor"]
+__all__ = [
+    "PgStreamCdcHealthSensor",
+    "PgStreamFreshnessSensor",
+    "PgStreamPopulatedSensor",
+    "PgStreamStatusSensor",
+]

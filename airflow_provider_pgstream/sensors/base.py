@@ -24,7 +24,8 @@ from airflow_provider_pgstream.triggers.stream_table import StreamTableTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
-    from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_pgstream.triggers.waiting import WaitingTrigger
 
 POKE_INTERVAL = 60.0
 POKE_INTERVAL_DEFERRED = 5.0
@@ -50,7 +51,7 @@ class StreamTableSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        stream_table: str | Sequence[str],
+        stream_table: str | Sequence[str] | None,
         postgres_conn_id: str = "postgres_default",
         hook_params: Mapping[str, Any] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -82,7 +83,7 @@ class StreamTableSensor(BaseSensorOperator):
     @cached_property
     def names(self) -> list[str]:
         """The stream tables' qualified names."""
-        return self.hook.resolve_all(self.stream_table)
+        return self.hook.resolve_all(self.stream_table)  # type: ignore[arg-type]  # it refuses what is no name
 
     def look(self) -> tuple[Verdict, dict[str, Any]]:
         """Look once; return what to think of it and, if the wait is over, what was seen."""
@@ -90,15 +91,18 @@ class StreamTableSensor(BaseSensorOperator):
         verdict = conditions.judge_all(self.condition, self.names, tables)
         return verdict, conditions.seen(self.names, tables) if verdict.outcome is Outcome.DONE else {}
 
-    def make_trigger(self) -> BaseTrigger:
+    def make_trigger(self) -> WaitingTrigger:
         """Return what waits in the triggerer."""
-        return StreamTableTrigger(
-            stream_tables=self.names,
-            condition=conditions.to_json(self.condition),
-            postgres_conn_id=self.postgres_conn_id,
-            hook_params=self.hook_params,
-            poll_interval=self.poke_interval,
-        )
+        return StreamTableTrigger(self.names, conditions.to_json(self.condition), **self.trigger_arguments)
+
+    @property
+    def trigger_arguments(self) -> dict[str, Any]:
+        """What every trigger needs to look at the same database."""
+        return {
+            "postgres_conn_id": self.postgres_conn_id,
+            "hook_params": None if self.hook_params is None else dict(self.hook_params),
+            "poll_interval": self.poke_interval,
+        }
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look, and say why if the wait goes on."""
@@ -144,4 +148,8 @@ class StreamTableSensor(BaseSensorOperator):
     def _succeed(self, context: Context, warning: str, result: dict[str, Any]) -> None:
         if warning:
             self.log.warning("%s", warning)
+        self.emit(context, result)
+
+    def emit(self, context: Context, result: dict[str, Any]) -> None:
+        """Emit an asset event for each stream table that was waited for."""
         emit(context, self._alias, self.hook.target.place, result)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from airflow_provider_pgstream.triggers.capture import CaptureTrigger
 from airflow_provider_pgstream.triggers.refresh import PgStreamRefreshOperationTrigger
 from airflow_provider_pgstream.triggers.stream_table import StreamTableTrigger
 from airflow_provider_pgstream.triggers.watcher import PgStreamRefreshTrigger
 
-__all__ = ["PgStreamRefreshOperationTrigger", "PgStreamRefreshTrigger", "StreamTableTrigger"]
+__all__ = [
+    "CaptureTrigger",
+    "PgStreamRefreshOperationTrigger",
+    "PgStreamRefreshTrigger",
+    "StreamTableTrigger",
+]
