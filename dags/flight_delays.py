@@ -14,6 +14,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ with DAG(
     description="A month of flights through stream tables, dbt and Cosmos",
     schedule=None,
     max_active_runs=1,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=5)},
     params={"month": Param(1, type="integer", minimum=1, maximum=12, description="A month of 2013")},
     doc_md=__doc__,
     tags=["pgstream", "dbt"],

@@ -56,7 +56,7 @@ def show(chosen: Namespace) -> None:
         airflow.start(processes)
         airflow.wait_for(DAG_ID, processes, lambda name: tell(f"    {name} is up"))
         for number in MONTHS:
-            month = Month(airflow, number, tell)
+            month = Month(airflow, flights, number, tell)
             say()
             tell(f"{month.name}: one run of {DAG_ID}")
             month.run(processes)

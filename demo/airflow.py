@@ -82,7 +82,6 @@ class Airflow:
             "LOGGING": {"BASE_LOG_FOLDER": self.home / "logs"},
             "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": 0.2, "USE_JOB_SCHEDULE": True},
             "DAG_PROCESSOR": {"PARSING_PROCESSES": 1, "MIN_FILE_PROCESS_INTERVAL": 3600},
-            "OPERATORS": {"DEFAULT_DEFERRABLE": True},
             "USAGE_DATA_COLLECTION": {"ENABLED": False},
             "COSMOS": {"CACHE_DIR": self.home / "cosmos", "ENABLE_TELEMETRY": False},
         }

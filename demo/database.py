@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ NAME = "flights"
 MARK = "Made by scripts/demo of airflow-provider-pgstream, which drops it when it runs again."
 NO_PASSWORD = "not-asked-for"  # noqa: S105  Cosmos wants a connection with a password, whether the server asks or not
 CONNECT_TIMEOUT = 10  # seconds
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns when a Ctrl-C interrupts a query
 
 
 class DemoError(Exception):
@@ -29,13 +32,8 @@ class Flights:
     password: str
     sslmode: str | None
 
-    @property
-    def dsn(self) -> str:
-        """What ``psql`` wants, without the password."""
-        return psycopg.conninfo.make_conninfo(**self._parameters())
-
     def psql(self) -> str:
-        """Return a command that the user can type."""
+        """Return a command that the user can type; it asks for the password."""
         host = "" if self.host.startswith("/") else f"{self.host}:{self.port}"
         where = f"?host={self.host}&port={self.port}" if not host else ""
         return f"psql 'postgresql://{self.user}@{host}/{NAME}{where}'"
@@ -43,6 +41,16 @@ class Flights:
     def connect(self) -> psycopg.Connection[Any]:
         """Open a session in the database."""
         return psycopg.connect(**self._parameters(), password=self.password, autocommit=True)
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table has, given as ``schema.table``."""
+        return self.number(sql.SQL("select count(*) from {}").format(sql.Identifier(*table.split("."))))
+
+    def number(self, query: sql.Composed) -> int:
+        """Return the one number that a query gives."""
+        with self.connect() as connection:
+            row = connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
 
     def airflow_connection(self) -> str:
         """Return the Airflow connection, as JSON."""
@@ -81,14 +89,14 @@ def make(dsn: str) -> Flights:
         info = connection.info
         sslmode = info.get_parameters().get("sslmode")
         flights = Flights(info.host, info.port, info.user, info.password or NO_PASSWORD, sslmode)
-    with flights.connect() as connection:
-        try:
+    try:
+        with flights.connect() as connection:
             connection.execute("create extension if not exists pg_stream")
-        except psycopg.Error as error:
-            raise DemoError(
-                f"extension pg_stream could not be created at {where}: {_line(error)}; "
-                "it wants a superuser, and shared_preload_libraries = 'pg_stream' in the server's configuration"
-            ) from error
+    except psycopg.Error as error:
+        raise DemoError(
+            f"extension pg_stream could not be created at {where}: {_line(error)}; it wants a superuser, "
+            "and shared_preload_libraries = 'pg_stream' in the server's configuration"
+        ) from error
     return flights
 
 
@@ -100,8 +108,8 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
         raise DemoError(
             "the DSN cannot be read: write special characters of user and password as %XX"
         ) from None
-    if "@" in str(parameters.get("host", "")):
-        raise DemoError("the DSN cannot be read: an @ in user or password is written as %40")
+    if "@" in f"{parameters.get('host')}{parameters.get('dbname')}":
+        raise DemoError("the DSN cannot be read: in user and password, @ is written as %40 and / as %2F")
     try:
         return psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
     except psycopg.OperationalError as error:
@@ -132,5 +140,7 @@ def _demand_own_database(connection: psycopg.Connection[Any], where: str) -> Non
 
 def _line(error: psycopg.Error) -> str:
     """What the server said, on one line and without libpq's preamble."""
-    text = error.diag.message_primary or str(error).strip().splitlines()[-1]
-    return text.rpartition("FATAL:")[2].strip() if "FATAL:" in text else text.strip()
+    text = error.diag.message_primary or str(error).strip().splitlines()[0]
+    for preamble in ("failed: ", "FATAL:"):
+        text = text.rpartition(preamble)[2]
+    return text.strip()

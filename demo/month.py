@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from demo.airflow import Airflow
-from demo.database import DemoError
+from demo.database import DemoError, Flights
 from demo.processes import Processes
 
 DAG_ID = "flight_delays"
+LINES = 15  # of a failed task's log
 GLANCE = 0.7  # seconds between two looks at the tasks
 TOLD = {"running", "deferred", "success", "failed", "skipped", "up_for_retry", "upstream_failed", "removed"}
 
@@ -22,8 +23,9 @@ Tell = Callable[[str], None]
 class Month:
     """A run of the DAG for one month of 2013."""
 
-    def __init__(self, airflow: Airflow, month: int, tell: Tell) -> None:
+    def __init__(self, airflow: Airflow, flights: Flights, month: int, tell: Tell) -> None:
         self.airflow = airflow
+        self.flights = flights
         self.month = month
         self.tell = tell
         self.run_id = f"2013-{month:02}"
@@ -82,32 +84,39 @@ class Month:
         seconds = f"{task['duration']:5.1f} s" if task["duration"] and task["end_date"] else ""
         self.tell(f"{task_id:<34} {state:<9} {seconds}")
         if state == "success":
-            for line in wrote(self.result(task_id)):
+            for line in self._wrote(self.result(task_id)):
                 self.tell(f"    {line}")
         if state in ("failed", "up_for_retry"):
             for line in self._log(task):
                 self.tell(f"    {line}")
 
-    def _log(self, task: dict[str, Any], lines: int = 12) -> list[str]:
+    def _log(self, task: dict[str, Any]) -> list[str]:
+        """Return the errors in a task's log, or its last lines if it logged none."""
         content = self._get(f"/taskInstances/{task['task_id']}/logs/{task['try_number']}")["content"]
-        events = [entry["event"] if isinstance(entry, dict) else str(entry) for entry in content]
-        return [line for event in events for line in str(event).splitlines()][-lines:]
+        entries = [entry for entry in content if isinstance(entry, dict)]
+        errors = [entry for entry in entries if entry.get("level") in ("error", "critical")]
+        lines = [line for entry in errors or entries[-LINES:] for line in _text(entry).splitlines()]
+        return lines[-LINES:]
+
+    def _wrote(self, result: Any) -> list[str]:
+        """Say in a line per stream table what a task did to it or saw of it, if that is what it returned."""
+        if not isinstance(result, dict):
+            return []
+        if "loaded_at" in result:
+            return [f"{result['flights']:,} flights copied into raw.flights"]
+        return [self._line(table, what) for table, what in result.items() if isinstance(what, dict)]
+
+    def _line(self, table: str, what: dict[str, Any]) -> str:
+        if "outcome" not in what:
+            return f"{table} is {what['status']}, its data {what['staleness']:.1f} s old"
+        if not what["action"]:
+            return f"{table} {what['outcome']}, {what['seconds']:.2f} s"
+        counted = what["rows_inserted"] is not None
+        change = f" +{what['rows_inserted']} -{what['rows_deleted']}" if counted else ""
+        done = f"{table} {what['outcome']} ({what['action']}{change}), {what['seconds']:.2f} s"
+        return f"{done}, now {self.flights.count(table):,} rows"
 
 
-def wrote(result: Any) -> list[str]:
-    """Say in a line per stream table what a task did to it, if that is what the task returned."""
-    if not isinstance(result, dict):
-        return []
-    if "loaded_at" in result:
-        return [f"{result['flights']:,} flights copied into raw.flights"]
-    return [
-        _line(table, what) for table, what in result.items() if isinstance(what, dict) and "outcome" in what
-    ]
-
-
-def _line(table: str, what: dict[str, Any]) -> str:
-    counted = what.get("rows_inserted") is not None
-    rows = f", +{what['rows_inserted']} -{what['rows_deleted']} rows" if counted else ""
-    action = f" ({what['action']}{rows})" if what.get("action") else ""
-    reason = f": {what['reason']}" if what.get("reason") else ""
-    return f"{table} {what['outcome']}{action}{reason}"
+def _text(entry: dict[str, Any]) -> str:
+    causes = [f"{cause['exc_type']}: {cause['exc_value']}" for cause in entry.get("error_detail") or []]
+    return "\n".join([str(entry["event"]), *causes])

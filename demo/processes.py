@@ -13,7 +13,7 @@ from typing import Self
 
 from demo.signals import held
 
-PATIENCE = 5.0  # seconds to end in an orderly way; nothing of value is lost by a kill
+PATIENCE = 3.0  # seconds to end in an orderly way; nothing of value is lost by a kill
 
 
 class Processes:

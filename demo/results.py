@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from demo.database import Flights
@@ -29,22 +28,14 @@ def version(flights: Flights) -> str:
 
 def show(flights: Flights, worst: dict[str, list[dict[str, Any]]]) -> None:
     """Print the flights that each table counts, and the worst carriers and routes."""
-    with flights.connect() as connection:
-        counted = [
-            ("raw.flights", "what was loaded", _number(connection, "select count(*) from raw.flights"))
-        ]
-        for name, kind in COUNTED.items():
-            query = sql.SQL("select sum(flights)::bigint from analytics.{}").format(sql.Identifier(name))
-            counted.append((f"analytics.{name}", kind, _number(connection, query)))
+    counted = [("raw.flights", "what was loaded", flights.count("raw.flights"))]
+    for name, kind in COUNTED.items():
+        query = sql.SQL("select sum(flights) from analytics.{}").format(sql.Identifier(name))
+        counted.append((f"analytics.{name}", kind, flights.number(query)))
     table("Flights counted, January and February together", ("table", "what it is", "flights"), counted)
     for what, rows in worst.items():
         columns = [name.replace("_", " ") for name in rows[0]]
         table(f"The ten worst {what} (delays in minutes)", columns, [tuple(row.values()) for row in rows])
-
-
-def _number(connection: psycopg.Connection[Any], query: Any) -> int:
-    row = connection.execute(query).fetchone()
-    return row[0] if row else 0
 
 
 def what_next(flights: Flights, url: str | None, *, own_server: bool) -> None:

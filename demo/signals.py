@@ -38,9 +38,10 @@ def held() -> Iterator[None]:
         yield
     finally:
         _Held.depth -= 1
-    if _Held.pending is not None and not _Held.depth:
-        number, _Held.pending = _Held.pending, None
-        raise Interrupted(number)
+        # In place of whatever went wrong in the block: a Ctrl-C reaches the children of this process, too.
+        if _Held.pending is not None and not _Held.depth:
+            number, _Held.pending = _Held.pending, None
+            raise Interrupted(number)
 
 
 def _received(number: int, _frame: FrameType | None) -> None:
