@@ -111,9 +111,9 @@ select coalesce((select pg_catalog.sum(times) from unmatched where side > 0), 0)
 """
         ).format(
             values=self._join(_value(column, number) for number, column in enumerate(self.columns)),
-            table=sql.Identifier(*self.table.name.split(".", 1)),
+            table=_quoted(*self.table.name.split(".", 1)),
             query=sql.SQL(self.table.query.replace("%", "%%")),
-            columns=self._join(sql.Identifier(column.name) for column in self.columns),
+            columns=self._join(_quoted(column.name) for column in self.columns),
             ids=self._join(map(_id, range(len(self.columns)))),
             unmatched=self._with_tolerance() if self._floats else self._exactly(),
             example=self._example(),
@@ -157,16 +157,21 @@ unmatched as (
 
     def _example(self) -> sql.Composable:
         pairs = self._join(
-            sql.SQL("u.{} as {}").format(_id(number), sql.Identifier(column.name))
+            sql.SQL("u.{} as {}").format(_id(number), _quoted(column.name))
             for number, column in enumerate(self.columns)
         )
         return sql.SQL(
-            "pg_catalog.left((select pg_catalog.row_to_json(r)::text from (select {}) r), 1000)"
+            "pg_catalog.left((select pg_catalog.row_to_json(__example)::text from (select {}) __example), 1000)"
         ).format(pairs)
 
     @staticmethod
     def _join(parts: Iterable[sql.Composable]) -> sql.Composed:
         return sql.SQL(", ").join(parts)
+
+
+def _quoted(*names: str) -> sql.Identifier:
+    """Quote a name in a statement that takes parameters, where a percent sign must be doubled."""
+    return sql.Identifier(*(name.replace("%", "%%") for name in names))
 
 
 def _id(number: int) -> sql.Identifier:
@@ -175,7 +180,7 @@ def _id(number: int) -> sql.Identifier:
 
 def _value(column: Column, number: int) -> sql.Composed:
     cast = sql.SQL("") if column.is_comparable else sql.SQL("::text")
-    return sql.SQL("held.{}{} as {}").format(sql.Identifier(column.name), cast, _id(number))
+    return sql.SQL("held.{}{} as {}").format(_quoted(column.name), cast, _id(number))
 
 
 def _close(column: sql.Identifier) -> sql.Composed:

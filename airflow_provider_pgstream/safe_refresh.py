@@ -132,7 +132,7 @@ def _lock_sources(table: StreamTable, deadline: float, place: Place | None) -> P
             for source in wanted:
                 yield Run(queries.set_lock_timeout(attempt_ends - time.monotonic()))
                 yield Run(queries.lock_in_share_mode(str(source.schema), str(source.table)))
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if time.monotonic() >= deadline:
                 oids = [source.oid for source in wanted]
                 raise (yield from _locked_out(table, oids, queries.AGAINST_SHARE)) from None
@@ -140,7 +140,7 @@ def _lock_sources(table: StreamTable, deadline: float, place: Place | None) -> P
             table = yield from _begin(table.name)
             continue
         except psycopg.errors.InsufficientPrivilege as error:
-            raise translate(error, stream_table=table.name, place=place, locking=True) from None
+            raise translate(error, stream_table=table.name, place=place, locking=str(source.name)) from None
         # It may have been created anew while the locks were waited for.
         reply = yield Run(queries.STREAM_TABLES, {"names": [table.name]})
         if reply.rows and _to_lock(StreamTable.from_row(reply.rows[0])) == wanted:

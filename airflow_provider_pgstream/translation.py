@@ -108,7 +108,7 @@ def translate(
     *,
     stream_table: str | None = None,
     place: Place | None = None,
-    locking: bool = False,
+    locking: str | None = None,
     creating: bool = False,
 ) -> PgStreamError:
     """
@@ -118,7 +118,7 @@ def translate(
 
     :param stream_table: ``schema.table`` of what was worked on.
     :param place: the database, for errors that are about it and for the GRANT.
-    :param locking: whether a source was being locked.
+    :param locking: the source that was being locked, if one was.
     :param creating: whether the stream table was being created, so that errors are about its query.
     """
     ours = _translated(error, stream_table, place, locking, creating)
@@ -127,10 +127,12 @@ def translate(
 
 
 def _translated(
-    error: psycopg.Error, stream_table: str | None, place: Place | None, locking: bool, creating: bool
+    error: psycopg.Error, stream_table: str | None, place: Place | None, locking: str | None, creating: bool
 ) -> PgStreamError:
     what = f"stream table {stream_table}" if stream_table else f"a call to {engine.EXTENSION}"
     text, code = first_line(error), error.sqlstate
+    if code is None and not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return StreamTableFailed(f"{what}: {text}: this is a defect of the provider, please report it")
     if code is None or (code[:2] in ("08", "57") and code != "57014"):
         return ConnectionFailed(
             f"the connection to {place or 'the database'} was lost while working on {what}: {text}; "
@@ -170,8 +172,8 @@ def _from_engine(text: str, what: str, stream_table: str | None) -> PgStreamErro
         return UnsupportedQuery(f"the query of {what} is refused: {match[1]}{_hint(text)}")
     if "SpiTupleTable positioned before the start" in text:
         return UnsupportedQuery(
-            f"the query of {what} names tables that are not found under search_path '{engine.SEARCH_PATH}': "
-            "write schema.table in the query"
+            f"the query of {what} is refused: it names a table that does not exist, or not in schema "
+            f"'{engine.SEARCH_PATH}': write schema.table in the query"
         )
     if match := re.search(r"invalid argument: (.*)", text):
         return InvalidStreamTable(f"{what}: {match[1]}{_hint(text)}")
@@ -185,19 +187,19 @@ def _hint(text: str) -> str:
         return ". The engine takes no column numbers: write the columns in GROUP BY"
     if "LIMIT" in text and "DIFFERENTIAL" in text:
         return ". Leave LIMIT to whoever reads the table, or use refresh_mode='FULL'"
-    if "duration" in text or "cron" in text:
+    if "schedule" in text or "duration" in text or "cron" in text:
         return ". A schedule is a duration such as '5m' or '1h30m', a cron expression, '@hourly', or None"
     if "no unique or exclusion constraint" in text or "__pgs_row_id" in text:
         return f". Read a stream table by its columns, not with *, which brings {engine.ROW_ID} along"
     return ""
 
 
-def _privilege(text: str, what: str, role: str | None, locking: bool) -> InsufficientPrivilege:
+def _privilege(text: str, what: str, role: str | None, locking: str | None) -> InsufficientPrivilege:
     who = f'"{role}"' if role else "<role>"
     found = _DENIED.search(text)
     kind, name = (found[1], found[2]) if found else ("", "")
     if locking:
-        advice = f"grant maintain on table {name} to {who}, or set lock_sources=False and risk losing rows"
+        advice = f"grant maintain on table {locking} to {who}, or set lock_sources=False and risk losing rows"
     elif text.startswith("must be owner"):
         advice = f"run it as the owner, or grant the owner's role to {who}"
     elif kind == "schema" and name == engine.SCHEMA:
@@ -215,7 +217,10 @@ def _privilege(text: str, what: str, role: str | None, locking: bool) -> Insuffi
     elif kind == "function":
         advice = f"grant execute on all functions in schema {engine.SCHEMA} to {who}"
     elif name.startswith("pgs_"):
-        advice = f"grant select, insert, update, delete on all tables in schema {engine.SCHEMA} to {who}"
+        advice = (
+            f"to read, grant select on all tables in schema {engine.SCHEMA} to {who}; "
+            f"to refresh, grant select, insert, update, delete on all tables in schema {engine.SCHEMA} to {who}"
+        )
     else:
         advice = f"grant select, insert, update, delete, truncate on {name or 'it'} to {who}"
     return InsufficientPrivilege(f"{what}: {text}: {advice}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 import psycopg
@@ -86,3 +88,32 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
         return captured.out + captured.err
 
     return read
+
+
+class Started:
+    """A call that runs beside the test."""
+
+    def __init__(self, call: Callable[..., Any], *args: Any) -> None:
+        self._future: Future[Any] = Future()
+        self._thread = Thread(target=self._run, args=(call, *args), daemon=True)
+        self._thread.start()
+
+    def _run(self, call: Callable[..., Any], *args: Any) -> None:
+        try:
+            self._future.set_result(call(*args))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            self._future.set_exception(error)
+
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return not self._future.done()
+
+    def result(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        return self._future.result(timeout=60)
+
+
+@pytest.fixture
+def in_thread() -> Callable[..., Started]:
+    """Run a call beside the test."""
+    return Started
