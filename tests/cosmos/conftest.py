@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 
 from airflow_provider_pgstream.dbt import package_path
 
-# Neither Airflow's database nor a folder of the user's is needed to render a graph.
-os.environ.setdefault("AIRFLOW__COSMOS__ENABLE_CACHE", "false")
+# To render a graph Airflow's database is not needed; what dbt has parsed once is kept, but not for long.
+os.environ.setdefault("AIRFLOW__COSMOS__ENABLE_CACHE_DBT_LS", "false")
+os.environ.setdefault("AIRFLOW__COSMOS__CACHE_DIR", tempfile.mkdtemp(prefix="pgstream-cosmos-"))
 os.environ.setdefault("AIRFLOW__COSMOS__ENABLE_TELEMETRY", "false")
 
 with warnings.catch_warnings():
