@@ -81,7 +81,11 @@ class Preparation:
         models = [node for node in graph.dbt_graph.filtered_nodes.values() if is_stream_table(node)]
         for node in models:
             own = GateSettings().for_model(node.unique_id, node.config)
-            self.variables(own.refresh, own.wait_for, own.sensor_args, own.refresh_args)
+            if own != GateSettings(refresh=own.refresh):
+                raise ValueError(
+                    f"meta.pgstream of {node.unique_id} may hold nothing but refresh where dbt itself waits: "
+                    "the rest is for Airflow tasks, which come too late here"
+                )
         if models:
             require_package(graph.dbt_graph, (REFRESH, WAIT), self.environment())
 

@@ -18,7 +18,7 @@ QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders'
         ({"refresh_mode": None}, "model t: refresh_mode is null, expected one of"),
         ({"initialize": "yes"}, "model t: initialize is 'yes', expected true or false"),
         ({"status": "STOPPED"}, "model t: status is 'STOPPED', expected one of ACTIVE, PAUSED"),
-        ({"refresh": "sometimes"}, "model t: refresh is 'sometimes', expected one of NEVER, UNPOPULATED, ALWAYS"),
+        ({"refresh": "sometimes"}, "model t: refresh is 'sometimes', expected one of NEVER, UNPOPULATED, ALWAYS, AUTO"),
         ({"wait_for_populated": "soon"}, "model t: wait_for_populated is 'soon', expected true, false or seconds"),
         ({"wait_for_populated": -1}, "model t: wait_for_populated is '-1'"),
         ({"alias": "Order Totals"}, "the engine cannot hold a stream table whose name is 'Order Totals'"),

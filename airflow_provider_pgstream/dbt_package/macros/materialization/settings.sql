@@ -77,12 +77,22 @@
 {% endmacro %}
 
 
+{#
+    Where a run of Cosmos cannot gate a model from outside, the var says what its gate would do; the model's own word
+    for its gate, under meta.pgstream, goes before it. `auto` is such a word: what nobody else will refresh.
+#}
 {% macro refresh_setting() %}
     {%- set value = var('pgstream_refresh', none) -%}
     {%- if value is none -%}
         {%- set value = pgstream.setting('refresh', 'never') -%}
+    {%- else -%}
+        {%- set value = ((config.get('meta') or {}).get('pgstream') or {}).get('refresh', value) -%}
     {%- endif -%}
-    {{ return(pgstream.choice('refresh', value, ['NEVER', 'UNPOPULATED', 'ALWAYS']) | lower) }}
+    {%- set word = pgstream.choice('refresh', value, ['NEVER', 'UNPOPULATED', 'ALWAYS', 'AUTO']) | lower -%}
+    {%- if word == 'auto' -%}
+        {%- set word = 'always' if pgstream.schedule_setting() is none else 'unpopulated' -%}
+    {%- endif -%}
+    {{ return(word) }}
 {% endmacro %}
 
 
