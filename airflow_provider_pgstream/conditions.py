@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Protocol
 
@@ -190,18 +190,24 @@ def judge_all(condition: Condition, names: Sequence[str], tables: Mapping[str, S
 
 def seen(names: Sequence[str], tables: Mapping[str, StreamTable]) -> dict[str, Any]:
     """Return what a sensor returns of the tables that it waited for."""
-    return {name: {key: tables[name].to_json()[key] for key in _SEEN} for name in names}
+    return {name: _seen(tables[name]) for name in names}
 
 
-_SEEN = (
-    "status",
-    "refresh_mode",
-    "schedule",
-    "is_populated",
-    "data_timestamp",
-    "staleness",
-    "last_refresh_at",
-)
+def _seen(table: StreamTable) -> dict[str, Any]:
+    return {
+        "status": table.status,
+        "refresh_mode": table.refresh_mode,
+        "schedule": table.schedule,
+        "is_populated": table.is_populated,
+        "data_timestamp": _written(table.data_timestamp),
+        "last_refresh_at": _written(table.last_refresh_at),
+        "staleness": table.staleness,
+    }
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
 
 _CONDITIONS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Populated, Fresh, InStatus)}
 

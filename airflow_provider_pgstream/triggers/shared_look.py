@@ -94,17 +94,23 @@ class SharedLook:
     async def _run(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(LOOK_TIMEOUT):
-                    connection = await self._database.connect()
-                async with connection:
-                    self._listening.clear()
-                    while True:
-                        async with asyncio.timeout(LOOK_TIMEOUT):
-                            await self._look(connection)
-                        await self._pause(connection)
+                await self._look_until_it_breaks()
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must learn of it
                 await self._tell(Unreachable(self._database.ours(error)))
                 await asyncio.sleep(RECONNECT_AFTER)
+
+    async def _look_until_it_breaks(self) -> None:
+        async with asyncio.timeout(LOOK_TIMEOUT):
+            connection = await self._database.connect()
+        self._listening.clear()
+        try:
+            while True:
+                async with asyncio.timeout(LOOK_TIMEOUT):
+                    await self._look(connection)
+                await self._pause(connection)
+        finally:
+            # Not `async with`: it rolls back first, and if cancelled there leaves the connection open.
+            await connection.close()
 
     async def _look(self, connection: AsyncConnection) -> None:
         # LISTEN first: what happens between it and the look is seen by the look.

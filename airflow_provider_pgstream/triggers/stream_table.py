@@ -25,6 +25,7 @@ class StreamTableTrigger(WaitingTrigger):
     def __init__(self, stream_tables: Sequence[str], condition: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(stream_tables, **kwargs)
         self.condition = dict(condition)
+        self._condition = conditions.from_json(condition)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments."""
@@ -38,7 +39,7 @@ class StreamTableTrigger(WaitingTrigger):
 
     async def judge(self, seen: Mapping[str, StreamTable]) -> dict[str, Any] | str:
         """Ask the condition."""
-        verdict = conditions.judge_all(conditions.from_json(self.condition), self.stream_tables, seen)
+        verdict = conditions.judge_all(self._condition, self.stream_tables, seen)
         if verdict.outcome is Outcome.FAIL:
             return failure(verdict.error(verdict.reason))
         if verdict.outcome is Outcome.DONE:

@@ -1,0 +1,245 @@
+"""The triggers of deferred sensors: what they fire, that they share one connection, and what they survive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_pgstream import conditions
+from airflow_provider_pgstream.conditions import Fresh, InStatus, Populated
+from airflow_provider_pgstream.exceptions import PgStreamError, StreamTableNotFound
+from airflow_provider_pgstream.refresh_plan import RefreshPlan
+from airflow_provider_pgstream.sensors import PgStreamPopulatedSensor
+from airflow_provider_pgstream.triggers import (
+    CaptureTrigger,
+    PgStreamRefreshOperationTrigger,
+    PgStreamRefreshTrigger,
+    StreamTableTrigger,
+)
+
+SESSIONS = "select count(*) from pg_stat_activity where application_name = 'airflow-provider-pgstream'"
+PATIENCE = 30.0
+
+
+async def fired(trigger: BaseTrigger) -> dict[str, Any]:
+    """Run a trigger until it fires."""
+    events = [event.payload async for event in trigger.run()]
+    assert len(events) == 1
+    payload = events[0]
+    assert json.loads(json.dumps(payload)) == payload
+    return dict(payload)
+
+
+async def eventually(condition: Callable[[], Any]) -> Any:
+    """Return what a condition gives as soon as it is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not (seen := condition()):  # noqa: ASYNC110 - the database has no asyncio.Event
+            await asyncio.sleep(0.02)
+    return seen
+
+
+def waits(conn_id: str, condition: Any, *names: str, poll_interval: float = 0.1) -> StreamTableTrigger:
+    return StreamTableTrigger(
+        names or ("public.order_totals",),
+        conditions.to_json(condition),
+        postgres_conn_id=conn_id,
+        poll_interval=poll_interval,
+    )
+
+
+@pytest.fixture
+async def background() -> AsyncIterator[Any]:
+    """Start triggers as tasks; whatever still runs at the end is cancelled."""
+    tasks: list[asyncio.Task[dict[str, Any]]] = []
+
+    def start(trigger: BaseTrigger) -> asyncio.Task[dict[str, Any]]:
+        tasks.append(asyncio.create_task(fired(trigger)))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        waits("c", Populated("wait"), "public.a", "public.b"),
+        waits("c", Fresh(max_staleness=5, fresh_as_of="2026-01-31T12:00:00+00:00", error_staleness=9)),
+        waits("c", InStatus("SUSPENDED")),
+        CaptureTrigger(["public.a"], 7, postgres_conn_id="c", hook_params={"database": "d"}),
+        PgStreamRefreshOperationTrigger(RefreshPlan(["public.a"], full=True).to_json(), "c"),
+        PgStreamRefreshTrigger(["public.a"], "c", include_no_data=True, poll_interval=3),
+    ],
+    ids=lambda trigger: type(trigger).__name__,
+)
+def test_a_trigger_comes_back_from_its_serialized_form(trigger: BaseTrigger) -> None:
+    path, arguments = trigger.serialize()
+    arguments = json.loads(json.dumps(arguments))
+    assert path == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
+    assert type(trigger)(**arguments).serialize() == (path, arguments)
+
+
+async def test_a_trigger_fires_when_another_session_has_populated_the_table(
+    orders: Any, pgstream_conn_id: str, background: Any
+) -> None:
+    orders.create(initialize=False)
+    waiting = background(waits(pgstream_conn_id, Populated("wait")))
+    await eventually(lambda: orders.sql(SESSIONS))
+    assert not waiting.done()
+    orders.refresh()
+    event = await asyncio.wait_for(waiting, PATIENCE)
+    assert event["status"] == "success"
+    assert event["result"]["public.order_totals"]["is_populated"] is True
+
+
+async def test_a_trigger_fires_when_the_table_has_the_status(
+    orders: Any, pgstream_conn_id: str, background: Any
+) -> None:
+    orders.create()
+    waiting = background(waits(pgstream_conn_id, InStatus("SUSPENDED")))
+    await eventually(lambda: orders.sql(SESSIONS))
+    orders.set_status("SUSPENDED")
+    assert (await asyncio.wait_for(waiting, PATIENCE))["status"] == "success"
+
+
+async def test_a_trigger_fires_when_the_data_is_as_of_the_moment(
+    orders: Any, pgstream_conn_id: str, background: Any
+) -> None:
+    orders.create(schedule=None)
+    moment = orders.sql("select clock_timestamp()").isoformat()
+    waiting = background(waits(pgstream_conn_id, Fresh(fresh_as_of=moment)))
+    await eventually(lambda: orders.sql(SESSIONS))
+    assert not waiting.done()
+    orders.refresh()
+    event = await asyncio.wait_for(waiting, PATIENCE)
+    assert event["result"]["public.order_totals"]["data_timestamp"] >= moment
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("select pgstream.drop_stream_table('public.order_totals')", "StreamTableNotFound"),
+        (
+            "select pgstream.alter_stream_table('public.order_totals', status => 'SUSPENDED')",
+            "StreamTableSuspended",
+        ),
+        ("drop table public.orders cascade", "StreamTableFailed"),
+    ],
+)
+async def test_a_trigger_fails_when_the_table_is_dropped_paused_or_failing_meanwhile(
+    orders: Any, pgstream_conn_id: str, background: Any, statement: str, error: str
+) -> None:
+    orders.create(initialize=False)
+    waiting = background(waits(pgstream_conn_id, Populated("wait")))
+    await eventually(lambda: orders.sql(SESSIONS))
+    orders.sql(statement)
+    event = await asyncio.wait_for(waiting, PATIENCE)
+    assert (event["status"], event["error"]) == ("error", error)
+    assert "public.order_totals" in event["message"]
+
+
+async def test_a_trigger_says_so_when_the_connection_is_not_there() -> None:
+    event = await fired(waits("nowhere_to_be_found", Populated()))
+    assert event["status"] == "error"
+    assert "nowhere_to_be_found" in event["message"]
+
+
+async def test_a_trigger_does_not_wait_for_a_server_that_refuses_it(
+    pgstream_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = pgstream_dsn.replace("postgresql://", "postgres://").rsplit("/", 1)[0] + "/no_such_database"
+    monkeypatch.setenv("AIRFLOW_CONN_REFUSED", uri)
+    event = await asyncio.wait_for(fired(waits("refused", Populated())), PATIENCE)
+    assert event["error"] == "ConnectionFailed"
+    assert "no_such_database" in event["message"]
+
+
+async def test_a_trigger_says_where_the_extension_is_missing(
+    pgstream_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = pgstream_dsn.replace("postgresql://", "postgres://").rsplit("/", 1)[0] + "/template1"
+    monkeypatch.setenv("AIRFLOW_CONN_BARE", uri)
+    event = await asyncio.wait_for(fired(waits("bare", Populated())), PATIENCE)
+    assert event["error"] == "EngineNotInstalled"
+    assert "'template1'" in event["message"]
+
+
+async def test_a_thousand_waiting_triggers_share_one_connection_and_one_query_per_interval(
+    orders: Any, pgstream_conn_id: str, background: Any
+) -> None:
+    names = [orders.create(f"public.t{number}", initialize=False, schedule=None) for number in range(10)]
+    waiting = [
+        background(waits(pgstream_conn_id, Populated("wait"), names[number % 10], poll_interval=1.0))
+        for number in range(1000)
+    ]
+    await eventually(lambda: orders.sql(SESSIONS))
+    assert orders.sql(SESSIONS) == 1
+    for name in names:
+        orders.refresh(name)
+    async with asyncio.timeout(PATIENCE):  # the benchmark measures how long it takes
+        events = await asyncio.gather(*waiting)
+    assert {event["status"] for event in events} == {"success"}
+    await eventually(lambda: orders.sql(SESSIONS) == 0)
+
+
+async def test_the_connection_is_closed_when_the_last_waiting_task_is_killed(
+    orders: Any, pgstream_conn_id: str, background: Any
+) -> None:
+    orders.create(initialize=False)
+    waiting = [background(waits(pgstream_conn_id, Populated("wait"))) for _ in range(3)]
+    await eventually(lambda: orders.sql(SESSIONS))
+    for task in waiting[:2]:
+        task.cancel()
+    await asyncio.gather(*waiting[:2], return_exceptions=True)
+    assert orders.sql(SESSIONS) == 1
+    waiting[2].cancel()
+    await asyncio.gather(waiting[2], return_exceptions=True)
+    await eventually(lambda: orders.sql(SESSIONS) == 0)
+
+
+async def test_a_late_comer_does_not_take_a_look_that_was_not_for_it(
+    orders: Any, pgstream_conn_id: str, background: Any
+) -> None:
+    orders.create("public.first", initialize=False)
+    orders.create("public.second", initialize=False)
+    first = background(waits(pgstream_conn_id, Populated("wait"), "public.first"))
+    await eventually(lambda: orders.sql(SESSIONS))
+    second = background(waits(pgstream_conn_id, Populated("wait"), "public.second"))
+    orders.refresh("public.second")
+    assert (await asyncio.wait_for(second, PATIENCE))["status"] == "success"
+    assert not first.done()
+
+
+def test_a_task_resumed_by_the_error_event_raises_its_class(pgstream_conn_id: str) -> None:
+    sensor = PgStreamPopulatedSensor(task_id="t", stream_table="public.t", postgres_conn_id=pgstream_conn_id)
+    with pytest.raises(StreamTableNotFound, match="gone"):
+        sensor.execute_complete({}, {"status": "error", "error": "StreamTableNotFound", "message": "gone"})
+    with pytest.raises(PgStreamError, match="KeyError: 'x'"):
+        sensor.execute_complete({}, {"status": "error", "error": "KeyError", "message": "'x'"})
+
+
+@pytest.mark.parametrize("event", [None, {}, "success", {"status": "success"}, {"status": "timeout"}])
+def test_a_task_resumed_without_an_event_of_ours_fails(pgstream_conn_id: str, event: Any) -> None:
+    sensor = PgStreamPopulatedSensor(task_id="t", stream_table="public.t", postgres_conn_id=pgstream_conn_id)
+    with pytest.raises(PgStreamError, match="no trigger of this provider"):
+        sensor.execute_complete({}, event)
+
+
+async def test_health_trigger_fires_when_capture_is_sound_and_fails_when_it_is_not(
+    unserved_orders: Any, unserved_conn_id: str
+) -> None:
+    unserved_orders.create()
+    event = await fired(CaptureTrigger(postgres_conn_id=unserved_conn_id))
+    assert event["status"] == "success"
+    assert event["result"]["public.orders"]["capture"] == "ok"
+    unserved_orders.sql("alter table public.orders disable trigger user")
+    event = await fired(CaptureTrigger(postgres_conn_id=unserved_conn_id))
+    assert event["error"] == "CaptureBroken"
+    assert "change trigger is disabled" in event["message"]
