@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,10 +88,10 @@ def run_emulator() -> Iterator[Callable[..., Emulator]]:
 
     yield run
     for emulator in started:
-        for process in [emulator.process, *emulator.family]:
-            if process.poll() is None if isinstance(process, subprocess.Popen) else process.is_running():
-                process.kill()
-        emulator.process.communicate()
+        if emulator.process.poll() is None:
+            emulator.end(signal.SIGTERM)
+        for process in emulator.survivors():
+            process.kill()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -67,12 +68,14 @@ def test_killing_the_command_leaves_neither_process_nor_data(run_emulator, event
 )
 def test_killing_the_supervisor_too_leaves_no_process(run_emulator):
     emulator = run_emulator()
+    files = emulator.log_dir
     supervisors = [process for process in emulator.family if "supervisor.py" in " ".join(process.cmdline())]
     assert len(supervisors) == 1
     for process in [psutil.Process(emulator.process.pid), *supervisors]:
         process.kill()
-    emulator.process.wait()
+    emulator.process.communicate()
     assert emulator.survivors() == []
+    shutil.rmtree(files)  # which nobody was left to do
 
 
 def test_death_of_the_server_ends_the_command_with_an_error(run_emulator):
