@@ -72,9 +72,6 @@ begin
     select max(p.provolatile) into v_analysis.volatility
     from regexp_matches(v_analysis.tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m
     join pg_proc p on p.oid = m[1]::oid;
-    if v_analysis.volatility <> 'v' and v_analysis.tree ~ '\{SQLVALUEFUNCTION ' then
-        v_analysis.volatility := 's';
-    end if;
     return v_analysis;
 end
 $$;
@@ -86,7 +83,8 @@ language sql stable set search_path = pg_catalog
 as $$
     select array(
         select coalesce(substring(pgstream_emulator.without_literals(query) from '(?i)\mgroup\s+by\s+(\d+)'),
-                        substring(e.element from '^(?:[^().]+\.)*([^().]+)$'), e.element)
+                        substring(e.element from '^(?:[^().]+\.)*([^().]+)$'),
+                        substring(e.element from '^\((.*)\)$'), e.element)
         from regexp_split_to_table(
             substring(pg_get_viewdef(view_relid) from '(?n)^  GROUP BY (?!GROUPING SETS|ROLLUP|CUBE)(.*?);?$'),
             ', (?![^(]*\))') with ordinality e (element, number)

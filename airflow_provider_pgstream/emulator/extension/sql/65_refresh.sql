@@ -49,6 +49,11 @@ as $$
     where d.pgs_id = v_pgs_id
 $$;
 
+-- A stream table that reads none but stream tables never has one.
+create function pgstream_emulator.has_frontier(st pgstream.pgs_stream_tables) returns boolean
+language sql immutable set search_path = pg_catalog
+as $$ select coalesce(st.frontier -> 'sources' <> '{}', false) $$;
+
 -- How a table is refreshed after such changes: by writing ALL rows, the DIFFERENCES, or NOTHING.
 create function pgstream_emulator.method(
     st pgstream.pgs_stream_tables, v_changes pgstream_emulator.changes)
@@ -57,7 +62,7 @@ language sql stable set search_path = pg_catalog
 as $$
     select case
         when not v_changes.changed then 'NOTHING'
-        when st.refresh_mode = 'FULL' or st.frontier is null or v_changes.truncated then 'ALL'
+        when st.refresh_mode = 'FULL' or not pgstream_emulator.has_frontier(st) or v_changes.truncated then 'ALL'
         else 'DIFFERENCES' end
 $$;
 
@@ -139,10 +144,8 @@ begin
                 else v_position::text end,
             'snapshot_ts', v_moment));
     end loop;
-    if v_sources <> '{}' then
-        update pgstream.pgs_stream_tables s
-        set frontier = jsonb_build_object('sources', v_sources, 'data_timestamp', v_moment)
-        where s.pgs_id = st.pgs_id;
-    end if;
+    update pgstream.pgs_stream_tables s
+    set frontier = jsonb_build_object('sources', v_sources, 'data_timestamp', v_moment)
+    where s.pgs_id = st.pgs_id;
 end
 $$;

@@ -29,7 +29,7 @@ declare
     v_changes pgstream_emulator.changes;
     v_result pgstream_emulator.result;
 begin
-    if st.refresh_mode = 'FULL' or st.frontier is null then
+    if st.refresh_mode = 'FULL' or not pgstream_emulator.has_frontier(st) then
         if st.refresh_mode <> 'FULL' then
             raise info 'Stream table %.%: no previous frontier, performing FULL refresh first',
                 st.pgs_schema, st.pgs_name;
