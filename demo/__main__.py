@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from argparse import Namespace
@@ -12,7 +13,7 @@ from demo import options
 from demo.signals import Interrupted, held, listen
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".demo"
+STATE = Path(os.environ.get("PGSTREAM_DEMO_DIR") or ROOT / ".demo").absolute()
 MONTHS = (1, 2)
 
 

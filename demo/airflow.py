@@ -63,6 +63,7 @@ class Airflow:
         settings: dict[str, dict[str, Any]] = {
             "CORE": {
                 "DAGS_FOLDER": dags,
+                "DAGBAG_IMPORT_TIMEOUT": PATIENCE,  # dbt is slow to begin with
                 "LOAD_EXAMPLES": False,
                 "DAGS_ARE_PAUSED_AT_CREATION": False,
                 "EXECUTOR": "LocalExecutor",
@@ -81,7 +82,11 @@ class Airflow:
             "API_AUTH": {"JWT_SECRET": secrets.token_hex(64)},
             "LOGGING": {"BASE_LOG_FOLDER": self.home / "logs"},
             "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": 0.2, "USE_JOB_SCHEDULE": True},
-            "DAG_PROCESSOR": {"PARSING_PROCESSES": 1, "MIN_FILE_PROCESS_INTERVAL": 3600},
+            "DAG_PROCESSOR": {
+                "DAG_FILE_PROCESSOR_TIMEOUT": int(PATIENCE),
+                "MIN_FILE_PROCESS_INTERVAL": 3600,
+                "PARSING_PROCESSES": 1,
+            },
             "USAGE_DATA_COLLECTION": {"ENABLED": False},
             "COSMOS": {"CACHE_DIR": self.home / "cosmos", "ENABLE_TELEMETRY": False},
         }

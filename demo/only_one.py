@@ -16,7 +16,7 @@ def only_one(directory: Path) -> Iterator[None]:
 
     :raises DemoError: if another process holds it.
     """
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

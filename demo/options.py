@@ -10,7 +10,7 @@ Takes the flights that left New York in January and February 2013 through stream
 Airflow: starts PostgreSQL with an emulated pg_stream and a real Airflow, runs the DAG dags/flight_delays.py
 once for each month, prints what happens and what came of it, and stops everything. The first call installs
 its own environment under .envs/. Every call starts from empty data. Ctrl-C ends it at any moment and leaves
-nothing running.
+nothing running. What Airflow keeps and logs is under .demo/, or under PGSTREAM_DEMO_DIR.
 """
 
 
