@@ -78,6 +78,9 @@ begin
     v_method := case when st.needs_reinit then 'ALL' else pgstream_emulator.method(st, v_changes) end;
     v_action := pgstream_emulator.action_word(st, v_method);
     v_result := pgstream_emulator.refresh(st, v_method);
+    if v_method = 'NOTHING' then -- such a turn leaves the frontier where it was, as the real engine's does
+        update pgstream.pgs_stream_tables s set frontier = st.frontier where s.pgs_id = st.pgs_id;
+    end if;
     perform pgstream_emulator.record(st, v_action, 'COMPLETED', v_result.rows_inserted, v_result.rows_deleted, null);
     perform pgstream_emulator.notify_of(st, 'refresh_completed', json_build_object(
         'action', v_action, 'rows_inserted', v_result.rows_inserted, 'rows_deleted', v_result.rows_deleted,
