@@ -90,11 +90,8 @@ class SchedulerProcess:
         """Return whether the scheduler is there."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, dsn: str) -> None:
-        """Start the scheduler, and return when it has a session on the server.
-
-        :raises EmulatorError: if it ends instead.
-        """
+    def launch(self, dsn: str) -> None:
+        """Start the scheduler, and do not wait for it."""
         with open(self.log, "ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", scheduler.__name__, "--parent", str(os.getpid()), dsn],
@@ -104,6 +101,12 @@ class SchedulerProcess:
                 env=environment(),
                 start_new_session=True,
             )
+
+    def await_session(self, dsn: str) -> None:
+        """Return when the scheduler has a session on the server.
+
+        :raises EmulatorError: if it ends instead.
+        """
         query = "select from pg_stat_activity where application_name = %s"
         deadline = time.monotonic() + PATIENCE
         with psycopg.connect(dsn, autocommit=True) as connection:

@@ -95,9 +95,11 @@ class PgStreamServer:
         try:
             self._prepare()
             self._launch(self._started(self._server))
+            if self.scheduler:  # while it starts, this process goes on
+                self._started(self._scheduler).launch(self.dsn())
             self._furnish()
             if self.scheduler:
-                self.start_scheduler()
+                self._started(self._scheduler).await_session(self.dsn())
         except BaseException:
             self.stop()
             raise
@@ -221,7 +223,8 @@ class PgStreamServer:
         """Start the background scheduler of database ``postgres``, and return when it is at work."""
         process = self._started(self._scheduler)
         if not process.running():
-            process.start(self.dsn())
+            process.launch(self.dsn())
+        process.await_session(self.dsn())
 
     def stop_scheduler(self) -> None:
         """Stop the background scheduler, as if it had died: from now on nothing is refreshed by itself."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -51,6 +52,27 @@ def test_signal_stops_everything_and_removes_the_data(run_emulator, number):
     assert "Traceback" not in said
     assert emulator.survivors() == []
     assert not files.exists()
+
+
+@pytest.mark.parametrize("step", ["making", "starting", "creating"])
+def test_interrupt_during_the_start_leaves_neither_process_nor_data(open_dir, step):
+    open_dir.chmod(0o777)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airflow_provider_pgstream.emulator"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(open_dir)},
+    )
+    while f"] {step} " not in process.stderr.readline():
+        assert process.poll() is None
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert said.splitlines()[-1] == "stopped"
+    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert list(open_dir.iterdir()) == []
 
 
 def test_killing_the_command_leaves_neither_process_nor_data(run_emulator, eventually):
