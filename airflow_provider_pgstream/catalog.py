@@ -12,7 +12,8 @@ from airflow_provider_pgstream.names import check_names
 from airflow_provider_pgstream.program import Program, Run
 from airflow_provider_pgstream.translation import Place, not_installed, not_supported
 
-log = logging.getLogger(__name__)
+# Below the logger that every Airflow shows in a task's log.
+log = logging.getLogger("airflow.task.pgstream")
 
 
 def check_engine(place: Place, *, announce: bool = False) -> Program[str]:

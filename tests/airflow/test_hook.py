@@ -234,7 +234,9 @@ def test_drop_of_nothing_is_skipped_or_refused_as_asked(orders: Any, hook: PgStr
         hook.drop(NAME, if_exists=False)
 
 
-def test_table_whose_source_was_dropped_is_told_of_and_can_be_dropped(orders: Any, hook: PgStreamHook) -> None:
+def test_table_whose_source_was_dropped_is_told_of_and_can_be_dropped(
+    orders: Any, hook: PgStreamHook
+) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     orders.sql("drop table public.orders cascade")
     orders.sql("create table public.orders (id int primary key, customer_id int, amount int)")
