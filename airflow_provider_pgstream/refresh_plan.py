@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -168,5 +169,6 @@ class RefreshPlan:
                 left = deadline - time.monotonic()
                 if self.on_busy == "fail" or left <= 0:
                     raise
-            yield Pause(min(wait, left))
+            # At random, or twenty that began together would collide again and again.
+            yield Pause(min(wait * random.uniform(0.3, 1.0), left))  # noqa: S311
             wait = min(wait * 2, LONGEST_WAIT)
