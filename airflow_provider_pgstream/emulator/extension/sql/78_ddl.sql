@@ -27,6 +27,7 @@ declare
     v_changed oid[] := array(
         select distinct c.objid from pg_event_trigger_ddl_commands() c
         where c.classid = 'pg_class'::regclass and c.command_tag ~ '^(ALTER|CREATE VIEW)'
+          and c.objsubid = 0 -- a renamed column goes unnoticed, as in the real engine, until a write fails
           and exists (select from pgstream.pgs_dependencies d where d.source_relid = c.objid));
 begin
     if cardinality(v_changed) = 0 then
