@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -40,6 +41,7 @@ def flight_delays(
 ) -> ModuleType:
     """The module of the demo DAG, whose connection leads to the test's database."""
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS", connection_json)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     path = ROOT / "dags" / "flight_delays.py"
     spec = importlib.util.spec_from_file_location("flight_delays", path)
     assert spec is not None
