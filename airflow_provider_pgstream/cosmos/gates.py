@@ -21,7 +21,7 @@ from airflow_provider_pgstream.cosmos.relation import (
 )
 from airflow_provider_pgstream.cosmos.settings import TIMEOUT, GateSettings, is_stream_table
 from airflow_provider_pgstream.cosmos.tasks import FreshGate, GateRefresh, PopulatedGate
-from airflow_provider_pgstream.cosmos.wiring import Descendants, insert_behind, run_task_of
+from airflow_provider_pgstream.cosmos.wiring import Descendants, Edges, run_task_of
 
 
 def gate_stream_tables(
@@ -95,14 +95,16 @@ class _Gating:
         tasks_map = self.graph.tasks_map
         nodes = self.graph.dbt_graph.filtered_nodes
         models = {uid: node for uid, node in nodes.items() if uid in tasks_map and is_stream_table(node)}
-        self.graph.stream_table_gates = gates = {uid: self.gate(uid, node) for uid, node in models.items()}
+        edges = Edges(self.graph if isinstance(self.graph, DAG) else self.graph.dag)
+        gates = {uid: self.gate(uid, node, edges) for uid, node in models.items()}
+        self.graph.stream_table_gates = gates
         descendants = Descendants(self.graph.dbt_graph.nodes, tasks_map)
         for unique_id, gate in gates.items():
             for task_or_group in descendants.across_gaps(unique_id):
                 gate >> task_or_group
         return gates
 
-    def gate(self, key: str, node: Any) -> Any:
+    def gate(self, key: str, node: Any, edges: Edges) -> Any:
         """Gate one stream table, and return the last task of its gate."""
         settings = self.settings.for_model(node.unique_id, node.config)
         run = run_task_of(self.graph.tasks_map[key])
@@ -113,7 +115,7 @@ class _Gating:
         last = tasks[-1]
         last.refresh = settings.refresh
         run.emit_datasets = False
-        insert_behind(run, tasks)
+        edges.insert_behind(run, tasks)
         return last
 
     def tasks(self, run: Any, node: Any, settings: GateSettings) -> list[Any]:

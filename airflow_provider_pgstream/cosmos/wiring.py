@@ -16,24 +16,35 @@ def run_task_of(rendered: Any) -> Any:
     return run
 
 
-def insert_behind(run: Any, tasks: list[Any]) -> None:
+class Edges:
     """
-    Put tasks, in their order, between a run task and everything that waited for it.
+    The edges of a DAG, to be moved.
 
-    The edges of groups are moved as well: Airflow's graph view draws those.
+    Those of groups are moved as well: Airflow's graph view draws them.
+
+    :param dag: the DAG; no edge of a group that is not moved here changes meanwhile.
     """
-    dag, last = run.dag, tasks[-1]
-    for task_id in list(run.downstream_task_ids):
-        task = dag.get_task(task_id)
-        run.downstream_task_ids.discard(task_id)
-        task.upstream_task_ids.discard(run.task_id)
-        last >> task
-    for group in dag.task_group.get_task_group_dict().values():
-        if run.task_id in group.upstream_task_ids:
+
+    def __init__(self, dag: Any) -> None:
+        self.dag = dag
+        self.groups_behind: dict[str, list[Any]] = defaultdict(list)
+        for group in dag.task_group.get_task_group_dict().values():
+            for task_id in group.upstream_task_ids:
+                self.groups_behind[task_id].append(group)
+
+    def insert_behind(self, run: Any, tasks: list[Any]) -> None:
+        """Put tasks, in their order, between a run task and everything that waited for it."""
+        last = tasks[-1]
+        for task_id in list(run.downstream_task_ids):
+            task = self.dag.get_task(task_id)
+            run.downstream_task_ids.discard(task_id)
+            task.upstream_task_ids.discard(run.task_id)
+            last >> task
+        for group in self.groups_behind[run.task_id]:
             group.upstream_task_ids.discard(run.task_id)
             group.upstream_task_ids.add(last.task_id)
-    for upstream, downstream in zip([run, *tasks], tasks, strict=False):
-        upstream >> downstream
+        for upstream, downstream in zip([run, *tasks], tasks, strict=False):
+            upstream >> downstream
 
 
 class Descendants:

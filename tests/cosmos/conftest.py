@@ -110,7 +110,7 @@ def in_project(*arguments: str, project: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def installed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with its package installed and its manifest written, so that tests need not wait for either."""
+    """The project with its package installed and its manifest written: tests need not wait for either."""
     project = tmp_path_factory.mktemp("dbt") / "shop"
     shutil.copytree(PROJECT, project)
     with pytest.MonkeyPatch.context() as patch:
@@ -161,8 +161,8 @@ def project(installed_project: Path) -> Project:
 @pytest.fixture(scope="session")
 def dbt_ls_file(installed_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``dbt ls`` prints of the project, for Cosmos to load."""
-    keys = "name unique_id resource_type depends_on original_file_path tags config freshness fqn".split()
-    lines = in_project("ls", "--quiet", "--output", "json", "--output-keys", *keys, project=installed_project)
+    keys = "name unique_id resource_type depends_on original_file_path tags config freshness fqn"
+    lines = in_project("ls", "--quiet", "--output", "json", "--output-keys", keys, project=installed_project)
     path = tmp_path_factory.mktemp("dbt_ls") / "ls.jsonl"
     path.write_text("\n".join(lines))
     return path

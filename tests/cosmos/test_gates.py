@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from cosmos.constants import TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag
 
-START = {"schedule": None, "start_date": datetime(2025, 1, 1)}
+START = {"schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
 full = pytest.mark.full
 BRANCH = ["totals", "renamed", "best"]
 """A stream table, and a table that reads it through an ephemeral model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from cosmos.constants import LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag, PgStreamDbtTaskGroup, gate_stream_tables
 
-START = {"schedule": None, "start_date": datetime(2025, 1, 1)}
+START = {"schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
 
 
 def edges(dag: Any, prefix: str = "") -> dict[str, set[str]]:
