@@ -74,6 +74,8 @@ class Processes:
             for process in self._started.values():
                 process.poll()
             time.sleep(0.05)
+        for process in self._started.values():
+            process.wait()  # the dead are no members, and want to be fetched all the same
         self._started.clear()
 
 
