@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from airflow_provider_pgstream import engine, queries
@@ -12,28 +11,24 @@ from airflow_provider_pgstream.names import check_names
 from airflow_provider_pgstream.program import Program, Run
 from airflow_provider_pgstream.translation import Place, not_installed, not_supported
 
-# Below the logger that every Airflow shows in a task's log.
-log = logging.getLogger("airflow.task.pgstream")
 
-
-def check_engine(place: Place, *, announce: bool = False) -> Program[str]:
+def check_engine(place: Place, announce: Callable[[str], None] | None = None) -> Program[str]:
     """
     Return the version of the engine in this database.
 
-    :param announce: say in the log if it is the emulator, so that nobody takes it for the extension.
+    :param announce: is told if it is the emulator, so that nobody takes it for the extension.
     :raises EngineNotInstalled: if it has none.
     :raises EngineNotSupported: if it has only pg_trickle.
     """
     reply = yield Run(queries.ENGINE)
     versions = {str(row["extension"]): str(row["version"]) for row in reply.rows}
-    if engine.EXTENSION in versions:
-        version = versions[engine.EXTENSION]
-        if announce and version.endswith(engine.EMULATOR_SUFFIX):
-            log.warning(
-                "This is the EMULATOR of pg_stream (%s) in %s: for trying and testing only", version, place
-            )
-        return version
-    raise not_supported(place) if versions else not_installed(place)
+    if engine.EXTENSION not in versions:
+        raise not_supported(place) if versions else not_installed(place)
+    version = versions[engine.EXTENSION]
+    if announce and version.endswith(engine.EMULATOR_SUFFIX):
+        what = f"{engine.EXTENSION} ({version}) in {place}"
+        announce(f"This is the EMULATOR of {what}: for trying and testing only")
+    return version
 
 
 def resolve(stream_table: str | Iterable[str]) -> Program[list[str]]:

@@ -161,7 +161,8 @@ unmatched as (
             for number, column in enumerate(self.columns)
         )
         return sql.SQL(
-            "pg_catalog.left((select pg_catalog.row_to_json(__example)::text from (select {}) __example), 1000)"
+            "pg_catalog.left((select pg_catalog.row_to_json(__example)::text"
+            " from (select {}) __example), 1000)"
         ).format(pairs)
 
     @staticmethod

@@ -72,6 +72,17 @@ select st.pgs_schema || '.' || st.pgs_name as name, st.pgs_id,
 """
 """What shows that a stream table was refreshed, by the scheduler (which leaves an ``action``) or by hand."""
 
+LOOK_AGAIN = f"""
+select st.status, st.refresh_mode, st.needs_reinit,
+       array(select d.source_relid::bigint
+               from {engine.DEPENDENCIES} d join pg_catalog.pg_class c on c.oid = d.source_relid
+              where d.pgs_id = st.pgs_id and d.source_type = '{engine.SOURCE_TABLE}' order by 1) as oids
+  from {engine.CATALOG} st where st.pgs_id = %(pgs_id)s
+"""
+"""What may have changed while locks were waited for."""
+
+DATA_TIMESTAMP = f"select data_timestamp from {engine.CATALOG} where pgs_id = %(pgs_id)s"
+
 CURRENT_SCHEMA = "select pg_catalog.current_schema()::text as schema"
 
 BEGIN = f"begin isolation level read committed; set local search_path = {engine.SEARCH_PATH}"
@@ -135,9 +146,10 @@ def set_lock_timeout(seconds: float) -> sql.Composed:
     return sql.SQL("set local lock_timeout = {}").format(sql.Literal(max(1, int(seconds * 1000))))
 
 
-def lock_in_share_mode(schema: str, table: str) -> sql.Composed:
-    """Lock a source as CREATE INDEX does: open writers are waited for, new ones wait."""
-    return sql.SQL("lock table {} in share mode").format(sql.Identifier(schema, table))
+def lock_in_share_mode(schema: str, table: str, seconds: float) -> sql.Composed:
+    """Lock a source as CREATE INDEX does, within some seconds: open writers are waited for, new ones wait."""
+    lock = sql.SQL("lock table {} in share mode").format(sql.Identifier(schema, table))
+    return sql.SQL("; ").join([set_lock_timeout(seconds), lock])
 
 
 HISTORY = f"""

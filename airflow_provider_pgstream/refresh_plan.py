@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -13,7 +13,7 @@ from airflow_provider_pgstream.exceptions import InvalidStreamTable, PgStreamErr
 from airflow_provider_pgstream.models import RefreshResult, StreamTable
 from airflow_provider_pgstream.program import Pause, Program
 from airflow_provider_pgstream.safe_refresh import RefreshOptions, safe_refresh
-from airflow_provider_pgstream.translation import Place, not_found
+from airflow_provider_pgstream.translation import Place
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
 """Seconds between two attempts at a busy stream table."""
@@ -127,16 +127,20 @@ class RefreshPlan:
             on_suspended=self.on_suspended,  # type: ignore[arg-type]
         )
 
-    def program(self, place: Place) -> Program[RefreshReport]:
+    def program(self, place: Place, announce: Callable[[str], None] | None = None) -> Program[RefreshReport]:
         """
         Refresh all of them, each in a session and a transaction of its own.
 
+        :param announce: is told if the engine is the emulator.
         :raises PgStreamError: for what concerns all of them; the errors of single ones are in the report.
         """
-        yield from check_engine(place, announce=True)
+        yield from check_engine(place, announce)
         names = yield from resolve(self.stream_tables)
-        tables = yield from look()
         report = RefreshReport()
+        if len(names) == 1 and not self.include_upstream:
+            yield from self._one(names[0], {}, report, place)
+            return report
+        tables = yield from look()
         for name in in_dependency_order(names, tables, include_upstream=self.include_upstream):
             yield Pause()
             yield from self._one(name, tables, report, place)
@@ -151,8 +155,6 @@ class RefreshPlan:
             report.results[name] = RefreshResult("skipped", reason=reason)
             return
         try:
-            if name not in tables:
-                raise not_found(name)
             report.results[name] = yield from self._patiently(name, place)
         except PgStreamError as error:
             report.errors[name] = error

@@ -65,7 +65,6 @@ def safe_refresh(
     """
     options = options or RefreshOptions()
     started = time.monotonic()
-    yield Run(queries.NOTICE_DEAD_CLIENTS)
     try:
         result = yield from _refresh_in_transaction(name, options, started, place)
     except (psycopg.Error, PgStreamError) as error:
@@ -93,14 +92,14 @@ def _refresh_in_transaction(
         reply = yield from _refresh(table, full=options.full or table.needs_reinit)
     except psycopg.errors.LockNotAvailable:
         raise (yield from _locked_out(table, [table.storage_oid], queries.AGAINST_ACCESS_EXCLUSIVE)) from None
-    after = yield Run(queries.STREAM_TABLES, {"names": [name]})
+    after = yield Run(queries.DATA_TIMESTAMP, {"pgs_id": table.pgs_id})
     yield Run(queries.COMMIT)
     reason = "a source changed its columns" if table.needs_reinit and not options.full else None
     return replace(refresh_result(reply), data_timestamp=after.rows[0]["data_timestamp"], reason=reason)
 
 
 def _begin(name: str) -> Program[StreamTable]:
-    yield Run(queries.BEGIN)
+    yield Run(f"{queries.NOTICE_DEAD_CLIENTS}; {queries.BEGIN}")
     reply = yield Run(queries.STREAM_TABLES, {"names": [name]})
     if not reply.rows:
         raise not_found(name)
@@ -130,8 +129,8 @@ def _lock_sources(table: StreamTable, deadline: float, place: Place | None) -> P
         attempt_ends = min(time.monotonic() + ATTEMPT, deadline)
         try:
             for source in wanted:
-                yield Run(queries.set_lock_timeout(attempt_ends - time.monotonic()))
-                yield Run(queries.lock_in_share_mode(str(source.schema), str(source.table)))
+                left = attempt_ends - time.monotonic()
+                yield Run(queries.lock_in_share_mode(str(source.schema), str(source.table), left))
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if time.monotonic() >= deadline:
                 oids = [source.oid for source in wanted]
@@ -141,10 +140,11 @@ def _lock_sources(table: StreamTable, deadline: float, place: Place | None) -> P
             continue
         except psycopg.errors.InsufficientPrivilege as error:
             raise translate(error, stream_table=table.name, place=place, locking=str(source.name)) from None
-        # It may have been created anew while the locks were waited for.
-        reply = yield Run(queries.STREAM_TABLES, {"names": [table.name]})
-        if reply.rows and _to_lock(StreamTable.from_row(reply.rows[0])) == wanted:
-            return StreamTable.from_row(reply.rows[0])
+        # It may have been altered or created anew while the locks were waited for; from here on it cannot be.
+        now = (yield Run(queries.LOOK_AGAIN, {"pgs_id": table.pgs_id})).rows
+        seen = (table.status, table.refresh_mode, table.needs_reinit, [source.oid for source in wanted])
+        if now and (now[0]["status"], now[0]["refresh_mode"], now[0]["needs_reinit"], now[0]["oids"]) == seen:
+            return table
         yield Run(queries.ROLLBACK)
         table = yield from _begin(table.name)
 

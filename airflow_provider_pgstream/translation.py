@@ -216,10 +216,13 @@ def _privilege(text: str, what: str, role: str | None, locking: str | None) -> I
         advice = f"grant usage, create on schema {name} to {who}"
     elif kind == "function":
         advice = f"grant execute on all functions in schema {engine.SCHEMA} to {who}"
+    elif kind == "sequence":
+        advice = f"grant usage on all sequences in schema {engine.SCHEMA} to {who}"
     elif name.startswith("pgs_"):
         advice = (
             f"to read, grant select on all tables in schema {engine.SCHEMA} to {who}; "
-            f"to refresh, grant select, insert, update, delete on all tables in schema {engine.SCHEMA} to {who}"
+            "to refresh, grant select, insert, update, delete on all tables in schema "
+            f"{engine.SCHEMA} to {who}"
         )
     else:
         advice = f"grant select, insert, update, delete, truncate on {name or 'it'} to {who}"

@@ -25,7 +25,7 @@ from airflow_provider_pgstream.models import (
 from airflow_provider_pgstream.names import check_names
 from airflow_provider_pgstream.program import Program, Run
 from airflow_provider_pgstream.refresh_plan import RefreshPlan, RefreshReport
-from airflow_provider_pgstream.translation import connection_failed, not_found, translate
+from airflow_provider_pgstream.translation import Place, connection_failed, not_found, translate
 
 T = TypeVar("T")
 
@@ -183,8 +183,7 @@ class PgStreamHook(PostgresHook):
 
     def refresh_all(self, plan: RefreshPlan) -> RefreshReport:
         """Refresh several stream tables, one transaction each; single ones' errors are in the report."""
-        self._announced = True
-        return self._run(plan.program(self.target.place), check=False)
+        return self._run(plan.program(self.target.place, self._announce), check=False)
 
     def create(
         self,
@@ -287,7 +286,7 @@ class PgStreamHook(PostgresHook):
 
     def announce(self) -> None:
         """Make sure that the engine is there, and say in the log if it is the emulator."""
-        self._run(catalog.check_engine(self.target.place, announce=True), check=False)
+        self._run(catalog.check_engine(self.target.place, self._announce), check=False)
 
     def cancel(self) -> None:
         """End the statement that is running, as a kill of the task wants it."""
@@ -297,8 +296,7 @@ class PgStreamHook(PostgresHook):
     def _run(self, program: Program[T], *, check: bool = True) -> T:
         place = self.target.place
         if check:
-            program = _checked(program, place, announce=not self._announced)
-            self._announced = True
+            program = _checked(program, place, self._announce)
         self._session = Session(self._connector(), self.log)
         try:
             return self._session.drive(program)
@@ -306,6 +304,11 @@ class PgStreamHook(PostgresHook):
             raise translate(error, place=place) from None
         finally:
             self._session = None
+
+    def _announce(self, sentence: str) -> None:
+        if not self._announced:
+            self.log.warning("%s", sentence)
+        self._announced = True
 
     def _connector(self) -> Callable[[], Connection]:
         goal = self.target
@@ -320,8 +323,8 @@ class PgStreamHook(PostgresHook):
         return connect
 
 
-def _checked(program: Program[T], place: Any, *, announce: bool) -> Program[T]:
-    yield from catalog.check_engine(place, announce=announce)
+def _checked(program: Program[T], place: Place, announce: Callable[[str], None]) -> Program[T]:
+    yield from catalog.check_engine(place, announce)
     return (yield from program)
 
 

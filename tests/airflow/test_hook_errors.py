@@ -280,3 +280,19 @@ def test_grants_of_the_page_are_enough_to_refresh_verify_and_trim(
     assert worker.pause(NAME).outcome == "altered"
     error, _ = raised(worker.drop, NAME)
     assert "run it as the owner" in str(error)
+
+
+def test_grants_of_the_page_are_enough_to_create(
+    orders: Any, hook: PgStreamHook, connect_as: Any, role: str
+) -> None:
+    for grant in (
+        *GRANTS_TO_REFRESH[:4],
+        "grant usage, create on schema public, pgstream_changes to {role}",
+        "grant usage on all sequences in schema pgstream to {role}",
+        "grant select, trigger, maintain on table public.orders to {role}",
+    ):
+        orders.sql(grant.format(role=role))
+    creator = connect_as(login=role)
+    assert creator.create(NAME, QUERY, schedule="1h").outcome == "created"
+    assert creator.refresh(NAME).outcome == "refreshed"
+    assert creator.drop(NAME).outcome == "dropped"
