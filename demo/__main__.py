@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -64,9 +65,17 @@ def show(chosen: Namespace) -> None:
             worst = month.result("worst_delays")
         results.show(flights, worst)
         results.what_next(flights, airflow.url if chosen.ui else None, own_server=chosen.dsn is not None)
-        while chosen.ui:
-            airflow.demand_alive(processes)
+        if chosen.ui:
+            _wait_for_ctrl_c(lambda: airflow.demand_alive(processes))
+
+
+def _wait_for_ctrl_c(check: Callable[[], None]) -> None:
+    try:
+        while True:
+            check()
             time.sleep(1)
+    except Interrupted:
+        print("\nstopping everything", flush=True)
 
 
 def _emulator(stack: ExitStack) -> str:
