@@ -12,7 +12,7 @@ FROM = "from {{ source('raw', 'orders') }}"
 QUERY = f"select customer_id, sum(amount) as total {FROM} group by customer_id"
 
 
-def await_(condition, what, seconds=60):
+def await_(condition, what, seconds=30):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
@@ -34,7 +34,7 @@ def test_a_row_of_a_transaction_open_during_creation_is_not_lost(project):
     project.model("second", f"select customer_id, count(*) as n {FROM} group by customer_id")
     with project.holding("insert into orders (customer_id, amount) values (1, 1000)") as writer:
         process = project.command("run", "--select", "second")
-        await_(lambda: blocked(project, "pgstream.create_stream_table"), "the attempt to lock")
+        await_(lambda: blocked(project, "to be created"), "the attempt to lock")
         writer.commit()
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
@@ -51,7 +51,7 @@ def test_a_row_of_a_transaction_open_during_a_refresh_is_not_lost(project, how):
     command = ["run-operation", "pgstream_refresh", "--args", "{model_name: t}"] if how == "operation" else ["run"]
     with project.holding("insert into orders (customer_id, amount) values (1, 1000)") as writer:
         process = project.command(*command)
-        await_(lambda: blocked(project, "refresh_stream_table"), "the attempt to lock")
+        await_(lambda: blocked(project, "to be refreshed"), "the attempt to lock")
         writer.commit()
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
@@ -75,7 +75,7 @@ def test_a_lock_that_does_not_come_names_the_session_that_holds_it(totals):
 def test_new_writers_do_not_queue_behind_a_refresh_that_waits(totals):
     with totals.holding("insert into orders (customer_id, amount) values (1, 1000)"):
         process = totals.command("run-operation", "pgstream_refresh", "--args", "{model_name: order_totals}")
-        await_(lambda: blocked(totals, "refresh_stream_table"), "the attempt to lock")
+        await_(lambda: blocked(totals, "to be refreshed"), "the attempt to lock")
         totals.sql("set statement_timeout = '5s'; insert into orders (customer_id, amount) values (2, 1)")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
@@ -105,12 +105,12 @@ def test_dbt_killed_between_drop_and_create_leaves_the_old_table(totals):
     totals.model("order_totals", "select customer_id from public.locked")
     with totals.holding("lock table locked in access exclusive mode"):
         process = totals.command("run", "--vars", "{pgstream_lock_timeout: 60}")
-        await_(lambda: blocked(totals, "create_stream_table"), "the creation")
+        await_(lambda: blocked(totals, "to be recreated"), "the creation")
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         await_(
             lambda: totals.sql(
-                "select count(*) from pg_stat_activity where datname = current_database() and query like '%%create_stream_table%%' "
+                "select count(*) from pg_stat_activity where datname = current_database() and query like '%%to be recreated%%' "
                 "and pid <> pg_backend_pid() and pg_terminate_backend(pid)"
             )
             == [(0,)],

@@ -25,7 +25,7 @@ def check_dependents(project):
 def test_it_becomes_a_stream_table(project, kind, flags):
     project.model("t", QUERY, materialized=kind)
     add_dependents(project)
-    if kind == "materialized_view":  # the engine refuses it as a source of a differential table
+    if kind in ("materialized_view", "view"):  # the engine refuses the one and cannot inline the other
         (project.path / "models/a_stream.sql").unlink()
     first = project.run()
     assert first.success, first.messages

@@ -16,7 +16,7 @@
     {%- set engine = pgstream.engine() -%}
     {%- set subject = pgstream.literal(pgstream.engine_name(table)) -%}
     {%- set seconds = pgstream.lock_timeout() -%}
-    {%- set body %}
+    {%- set body %}  -- stream table {{ pgstream.engine_name(table) | replace('\n', ' ') }}, to be {{ purpose | replace('\n', ' ') }}
 declare
     v_deadline constant timestamptz := clock_timestamp() + make_interval(secs => {{ seconds }});
     v_search_path constant text := current_setting('search_path');
@@ -51,7 +51,7 @@ begin
                 get stacked diagnostics
                     v_code = returned_sqlstate, v_message = message_text,
                     v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-                v_hint := coalesce({{ pgstream.hint_for('v_message', 'v_code') }}, v_hint);
+                v_hint := coalesce(nullif(v_hint, ''), {{ pgstream.hint_for('v_message', 'v_code') }});
         end;
         perform pg_advisory_unlock_all();
         if clock_timestamp() >= v_deadline

@@ -32,7 +32,7 @@
     {%- set engine = pgstream.engine() -%}
     {%- set query %}
         select
-            coalesce(format('%I.%I', n.nspname, c.relname), health.source_table) as name,
+            coalesce(quote_ident(n.nspname) || '.' || quote_ident(c.relname), health.source_table) as name,
             health.cdc_mode,
             case
                 when c.oid is null then 'the source is gone or was recreated: dbt run rebuilds what reads it'

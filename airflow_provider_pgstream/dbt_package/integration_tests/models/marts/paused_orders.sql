@@ -1,0 +1,4 @@
+{{ config(status='PAUSED') }}
+select id, amount
+from {{ ref('orders') }}
+where amount > 10
