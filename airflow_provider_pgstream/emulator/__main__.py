@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from airflow_provider_pgstream.emulator import interrupts
 from airflow_provider_pgstream.emulator.errors import EmulatorError
 from airflow_provider_pgstream.emulator.server import PgStreamServer
 
@@ -19,13 +20,12 @@ its clients, and its scheduler (for database 'postgres', as the real one). For t
 not for data that matters. Nobody is asked for a password: whoever can reach 127.0.0.1 on this machine is
 superuser of this server.
 """
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator; return the exit code."""
     options = _parser().parse_args(arguments)
-    for number in STOPPING:
+    for number in interrupts.STOPPING:
         signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
 

@@ -16,6 +16,7 @@ from airflow_provider_pgstream.emulator import scheduler, supervisor
 from airflow_provider_pgstream.emulator.binaries import Binaries
 from airflow_provider_pgstream.emulator.cluster import Cluster, environment
 from airflow_provider_pgstream.emulator.errors import EmulatorError
+from airflow_provider_pgstream.emulator.interrupts import put_off
 
 PATIENCE = 30.0  # seconds for a child to do what takes it a fraction of one
 
@@ -36,15 +37,16 @@ class ServerProcess:
         """Start the server; return None when it is ready, or else what its log says."""
         log = self.cluster.server_log
         logged = log.stat().st_size if log.exists() else 0
-        self._supervisor = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(supervisor.__file__), json.dumps(self._order(port))],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd="/",
-            env=environment(),
-            start_new_session=True,  # a Ctrl-C in the terminal is for this process, which stops the server
-        )
+        with put_off():
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(supervisor.__file__), json.dumps(self._order(port))],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd="/",
+                env=environment(),
+                start_new_session=True,  # a Ctrl-C in the terminal is for this process, which stops it
+            )
         assert self._supervisor.stdout is not None  # noqa: S101
         with self._supervisor.stdout as words:
             ready = words.readline().strip() == "ready"
@@ -92,7 +94,7 @@ class SchedulerProcess:
 
     def launch(self, dsn: str) -> None:
         """Start the scheduler, and do not wait for it."""
-        with open(self.log, "ab") as output:
+        with open(self.log, "ab") as output, put_off():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", scheduler.__name__, "--parent", str(os.getpid()), dsn],
                 stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from airflow_provider_pgstream.emulator.binaries import MAJOR, Binaries
 from airflow_provider_pgstream.emulator.errors import EmulatorError
 from airflow_provider_pgstream.emulator.extension_files import install_extension
+from airflow_provider_pgstream.emulator.interrupts import put_off
 from airflow_provider_pgstream.emulator.os_user import OsUser
 
 INITDB = (
@@ -112,19 +114,33 @@ class Cluster:
         password_file.touch(mode=0o600)
         password_file.write_text(password + "\n")
         self.user.give(password_file)
-        done = subprocess.run(
-            [str(binaries.bin_dir / "initdb"), *INITDB, f"--pwfile={password_file}", "-D", str(partial)],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=environment(),
-            **self.user.popen_arguments(),
-        )
+        arguments = [*INITDB, f"--pwfile={password_file}", "-D", str(partial)]
+        complaint = self._initdb([str(binaries.bin_dir / "initdb"), *arguments])
         password_file.unlink()
-        if done.returncode:
-            raise EmulatorError(f"initdb of PostgreSQL {binaries.version} failed: {done.stderr.strip()}")
+        if complaint:
+            raise EmulatorError(f"initdb of PostgreSQL {binaries.version} failed: {complaint}")
         partial.rename(self.data_dir)
+
+    def _initdb(self, command: list[str]) -> str | None:
+        with put_off():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd="/",
+                env=environment(),
+                start_new_session=True,
+                **self.user.popen_arguments(),
+            )
+        try:
+            _, said = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # with its child, which would go on writing files
+            process.communicate()
+            raise
+        return said.strip() if process.returncode else None
 
     def configure(self, settings: Mapping[str, str], authentication: str) -> None:
         """Write the configuration and the extension's files: at every start, for the package may be newer."""

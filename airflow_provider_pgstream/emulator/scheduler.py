@@ -18,6 +18,8 @@ import psycopg
 from croniter import croniter
 from croniter.croniter import CroniterError
 
+from airflow_provider_pgstream.emulator import interrupts
+
 APPLICATION_NAME = "pg_stream scheduler"
 REFRESH_NAME = "pg_stream refresh"
 RETRY_SECONDS = 0.5  # between two attempts to reach a server that is away
@@ -138,9 +140,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, help="end when this process id is no longer the parent's")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    # psycopg answers a KeyboardInterrupt by cancelling what runs on the server.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        # psycopg answers a KeyboardInterrupt by cancelling what runs on the server.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        interrupts.let_in()
         serve(options.dsn, options.parent)
     except KeyboardInterrupt:
         return 0

@@ -46,6 +46,8 @@ class Supervisor:
         self.wanted_down = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._on_signal)
+        # Whoever started this had them blocked, so that none came before there was a handler.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         with open(log, "ab") as output:
             self.server = subprocess.Popen(
                 command,

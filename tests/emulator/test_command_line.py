@@ -73,6 +73,12 @@ def test_interrupt_during_the_start_leaves_neither_process_nor_data(open_dir, st
     assert said.splitlines()[-1] == "stopped"
     assert psutil.wait_procs(family, timeout=20)[1] == []
     assert list(open_dir.iterdir()) == []
+    left = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(open_dir) in " ".join(process.info["cmdline"] or [])
+    ]
+    assert psutil.wait_procs(left, timeout=20)[1] == []
 
 
 def test_killing_the_command_leaves_neither_process_nor_data(run_emulator, eventually):
