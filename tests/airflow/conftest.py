@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from threading import Thread
@@ -80,12 +81,15 @@ def unserved_orders(pgstream_dsn: str, unserved_conn_id: str) -> Iterator[Orders
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+def told(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """What the task has logged since the last call."""
 
     def read() -> str:
         captured = capsys.readouterr()
-        return captured.out + captured.err
+        # Once a DAG was run, Airflow 2.11 logs through the handlers of its tasks only.
+        logged = caplog.text
+        caplog.clear()
+        return captured.out + captured.err + logged
 
     return read
 
@@ -117,3 +121,16 @@ class Started:
 def in_thread() -> Callable[..., Started]:
     """Run a call beside the test."""
     return Started
+
+
+@pytest.fixture
+def scheduler(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The engine's scheduler at work: the extension always has one, the emulator when asked."""
+    if os.environ.get("PGSTREAM_TEST_DSN"):
+        yield
+        return
+    server = request.getfixturevalue("pgstream_server")
+    request.getfixturevalue("pgstream_dsn")  # empties the server, which ends all sessions
+    server.start_scheduler()
+    yield
+    server.stop_scheduler()
