@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ os.environ.setdefault("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{_HOME}
 os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "false")
 
 CONN_ID = "pgstream_test"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the long tests to ``scripts/test full``."""
+    if os.environ.get("PGSTREAM_FULL"):
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: `scripts/test full` runs it"))
 
 # A server with the real extension, instead of the emulator. Its database is emptied before each test.
 TEST_DSN = os.environ.get("PGSTREAM_TEST_DSN")
@@ -128,7 +138,10 @@ def airflow_db() -> None:
     """Airflow's own metadata database (SQLite), made once."""
     from airflow.utils.db import initdb
 
-    initdb()
+    with warnings.catch_warnings():
+        # Airflow 2.11 warns of what its own libraries do.
+        warnings.simplefilter("ignore")
+        initdb()
 
 
 @pytest.fixture
@@ -139,6 +152,7 @@ def run_dag(airflow_db: None) -> Callable[..., Any]:
         from airflow import __version__
 
         if __version__.startswith("2."):
+            dag.sync_to_db()  # else the aliases of its assets are not known
             return dag.test(**kwargs)
         from airflow.dag_processing.bundles.manager import DagBundlesManager
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db

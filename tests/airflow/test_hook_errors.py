@@ -234,7 +234,7 @@ GRANTS_TO_REFRESH = (
 def role(orders: Any) -> Any:
     orders.sql("create role tester login")
     yield "tester"
-    orders.sql("drop owned by tester")
+    orders.sql("drop owned by tester cascade")
     orders.sql("drop role tester")
 
 
@@ -295,4 +295,5 @@ def test_grants_of_the_page_are_enough_to_create(
     creator = connect_as(login=role)
     assert creator.create(NAME, QUERY, schedule="1h").outcome == "created"
     assert creator.refresh(NAME).outcome == "refreshed"
-    assert creator.drop(NAME).outcome == "dropped"
+    assert orders.sql("select count(*) from public.order_totals") == 2
+    assert hook.drop(NAME).outcome == "dropped"
