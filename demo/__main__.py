@@ -9,9 +9,13 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo import options
 from demo.signals import Interrupted, held, listen
+
+if TYPE_CHECKING:
+    from airflow_provider_pgstream.emulator import PgStreamServer
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("PGSTREAM_DEMO_DIR") or ROOT / ".demo").absolute()
@@ -85,13 +89,18 @@ def _emulator(stack: ExitStack) -> str:
 
     tell("starting PostgreSQL 18 with the emulated pg_stream")
     server = PgStreamServer(scheduler=False)
-    stack.callback(server.stop)
+    stack.callback(_stop, server)
     with held():
         try:
             server.start()
         except EmulatorError as error:
             raise DemoError(str(error)) from error
     return server.dsn()
+
+
+def _stop(server: PgStreamServer) -> None:
+    with held():
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from demo.processes import Processes
 
 DAG_ID = "flight_delays"
 LINES = 15  # of a failed task's log
+ATTEMPTS = 5  # at a question that a busy API server did not answer
 GLANCE = 0.7  # seconds between two looks at the tasks
 TOLD = {"running", "deferred", "success", "failed", "skipped", "up_for_retry", "upstream_failed", "removed"}
 
@@ -69,7 +70,15 @@ class Month:
             raise
 
     def _get(self, path: str) -> Any:
-        return self.airflow.call(f"/api/v2/dags/{DAG_ID}/dagRuns/{self.run_id}{path}")
+        attempts = ATTEMPTS
+        while True:
+            try:
+                return self.airflow.call(f"/api/v2/dags/{DAG_ID}/dagRuns/{self.run_id}{path}")
+            except (urllib.error.URLError, TimeoutError) as error:
+                attempts -= 1
+                if not attempts or (isinstance(error, urllib.error.HTTPError) and error.code < 500):
+                    raise
+                time.sleep(GLANCE)
 
     def _look(self) -> None:
         tasks = self._get("/taskInstances?limit=200")["task_instances"]
