@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from airflow_provider_pgstream.cosmos.relation import (
     node_of,
     push_relation,
     read_manifest,
+    refuse_ungated,
     stream_table_of,
 )
 from airflow_provider_pgstream.cosmos.settings import TIMEOUT, GateSettings, is_stream_table
@@ -98,11 +99,26 @@ class _Gating:
         edges = Edges(self.graph if isinstance(self.graph, DAG) else self.graph.dag)
         gates = {uid: self.gate(uid, node, edges) for uid, node in models.items()}
         self.graph.stream_table_gates = gates
+        if self.config_is_guessed:
+            self.refuse_ungated({uid: node for uid, node in nodes.items() if uid not in models})
         descendants = Descendants(self.graph.dbt_graph.nodes, tasks_map)
         for unique_id, gate in gates.items():
             for task_or_group in descendants.across_gaps(unique_id):
                 gate >> task_or_group
         return gates
+
+    @property
+    def config_is_guessed(self) -> bool:
+        """Whether Cosmos has read the models' files by itself, and so knows little of their configuration."""
+        return bool(modes.value(self.graph.dbt_graph.load_method) == "custom")
+
+    def refuse_ungated(self, nodes: Mapping[str, Any]) -> None:
+        """Let models that do not look like stream tables fail if they turn out to be some."""
+        for key, node in nodes.items():
+            rendered = self.graph.tasks_map.get(key)
+            run = rendered and run_task_of(rendered)
+            if modes.value(node.resource_type) == "model" and hasattr(run, "callback"):
+                _call_after_dbt(run, refuse_ungated, node.unique_id)
 
     def gate(self, key: str, node: Any, edges: Edges) -> Any:
         """Gate one stream table, and return the last task of its gate."""
@@ -128,8 +144,7 @@ class _Gating:
             **connection_of(run, settings.postgres_conn_id, node.unique_id),
         }
         tasks: list[Any] = []
-        known = modes.value(self.graph.dbt_graph.load_method) != "custom"
-        if when := settings.refresh_when(node.config, config_is_known=known):
+        if when := settings.refresh_when(node.config, config_is_known=not self.config_is_guessed):
             arguments = {**where, "when": when, **settings.refresh_args}
             tasks.append(GateRefresh(task_id=_sibling(run, "refresh"), **arguments))
         if settings.wait_for == "fresh":
@@ -143,7 +158,7 @@ class _Gating:
     def relation(self, run: Any, node: Any, settings: GateSettings) -> tuple[str, str]:
         """Return what stands for the stream table, and for the moment when the model's run began."""
         if modes.execution_mode(self.graph) in modes.LOCAL:
-            _call_after_dbt(run, node.unique_id)
+            _call_after_dbt(run, push_relation, node.unique_id)
             pulled = "{{{{ ti.xcom_pull(task_ids='{}', key='{}') }}}}".format
             return (
                 settings.stream_table or pulled(run.task_id, STREAM_TABLE_KEY),
@@ -174,14 +189,14 @@ class _Gating:
         return stream_table_of(found)
 
 
-def _call_after_dbt(run: Any, unique_id: str) -> None:
-    """Let the run task push its relation, beside the callbacks that the user has given."""
+def _call_after_dbt(run: Any, function: Callable[..., None], unique_id: str) -> None:
+    """Let the run task call a function, beside the callbacks that the user has given."""
 
-    def push(project_dir: str, **kwargs: Any) -> None:
-        push_relation(project_dir, **{**kwargs, "unique_id": unique_id})
+    def call(project_dir: str, **kwargs: Any) -> None:
+        function(project_dir, **{**kwargs, "unique_id": unique_id})
 
     present = run.callback
-    run.callback = [*(present if isinstance(present, list) else [present] if present else []), push]
+    run.callback = [*(present if isinstance(present, list) else [present] if present else []), call]
 
 
 def _sibling(run: Any, word: str) -> str:

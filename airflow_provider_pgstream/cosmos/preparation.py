@@ -86,7 +86,7 @@ class Preparation:
                     f"meta.pgstream of {node.unique_id} may hold nothing but refresh where dbt itself waits: "
                     "the rest is for Airflow tasks, which come too late here"
                 )
-        if models:
+        if models or modes.value(graph.dbt_graph.load_method) == "custom":
             require_package(graph.dbt_graph, (REFRESH, WAIT), self.environment())
 
     def environment(self) -> dict[str, str]:

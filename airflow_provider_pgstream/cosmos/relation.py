@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_pgstream.cosmos.settings import model_config
+from airflow_provider_pgstream.exceptions import PgStreamError
+
+
+class StreamTableUngated(PgStreamError):
+    """A model made a stream table, and nothing downstream waits for it."""
+
 
 STREAM_TABLE_KEY = "pgstream_stream_table"
+MODEL_KEY = "pgstream_model"
 BEGAN_KEY = "pgstream_began"
 
 
@@ -46,15 +53,34 @@ def push_relation(project_dir: str, *, context: Any, unique_id: str, **_: Any) -
     """
     ti = context["ti"]
     ti.xcom_push(key=BEGAN_KEY, value=ti.start_date.isoformat())
-    path = Path(project_dir, "target", "manifest.json")
-    if not path.exists():
-        ti.log.warning("dbt left no target/manifest.json, so the stream table of %s is not known", unique_id)
-        return
-    node = node_of(json.loads(path.read_text()), unique_id)
+    node = node_of_run(project_dir, unique_id)
     if node is None:
-        ti.log.warning("target/manifest.json has no model %s, so its stream table is not known", unique_id)
+        ti.log.warning(
+            "dbt left no target/manifest.json with %s, so its stream table is not known", unique_id
+        )
         return
+    ti.xcom_push(key=MODEL_KEY, value=f"{node['schema']}.{node['alias']}")
     ti.xcom_push(key=STREAM_TABLE_KEY, value=stream_table_of(node))
+
+
+def refuse_ungated(project_dir: str, *, unique_id: str, **_: Any) -> None:
+    """
+    Fail a run task that has no gate and turns out to have made a stream table.
+
+    :raises StreamTableUngated: with the way out.
+    """
+    node = node_of_run(project_dir, unique_id)
+    if node is not None and node["config"]["materialized"] == "stream_table":
+        raise StreamTableUngated(
+            f"{unique_id} is a stream table, which LoadMode.CUSTOM cannot see, so nothing waits for it: use "
+            "LoadMode.DBT_LS or DBT_MANIFEST, or write materialized='stream_table' into the model itself"
+        )
+
+
+def node_of_run(project_dir: str, unique_id: str) -> Mapping[str, Any] | None:
+    """Return a model of the manifest that dbt has written in this run; None if there is none."""
+    path = Path(project_dir, "target", "manifest.json")
+    return node_of(read_manifest(path), unique_id) if path.exists() else None
 
 
 def read_manifest(path: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pgstream.cosmos.relation import MODEL_KEY
 from airflow_provider_pgstream.exceptions import PgStreamError
 from airflow_provider_pgstream.operators import PgStreamRefreshOperator
 from airflow_provider_pgstream.sensors import PgStreamFreshnessSensor, PgStreamPopulatedSensor
@@ -56,6 +57,13 @@ class _Gate(_OfAModel):
     refresh: str
     hook: PgStreamHook
     log: Any
+
+    def emit(self, context: Context, result: dict[str, Any]) -> None:
+        """Emit the asset of the stream table, and of the model's view if that lies elsewhere."""
+        model = context["ti"].xcom_pull(task_ids=self.run_task_id, key=MODEL_KEY)
+        for seen in list(result.values()) if model and model not in result else ():
+            result = {**result, model: seen}
+        super().emit(context, result)  # type: ignore[misc]
 
     def _succeed(self, context: Context, warning: str, result: dict[str, Any]) -> None:
         super()._succeed(context, warning, result)  # type: ignore[misc]

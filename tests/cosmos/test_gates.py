@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
-from cosmos.constants import TestBehavior
+from cosmos.constants import LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag
 
@@ -107,3 +108,111 @@ def test_downstream_runs_after_another_session_has_populated_the_table(run_shop,
     assert states(tasks) == {"success"}
     assert tasks["totals_run"].end_date < seen["populated at"] < tasks["renamed_run"].start_date
     assert shop.best() == shop.best_of_the_orders() == [("dan", 100), ("ann", 30)]
+
+
+def test_a_run_reads_the_rows_that_were_there_when_it_began(run_shop, shop):
+    run_shop(refresh="always")
+    shop.order("dan", "toy", 100)
+
+    tasks = run_shop(refresh="always")
+
+    assert states(tasks) == {"success"}
+    assert shop.best() == shop.best_of_the_orders() == [("dan", 100), ("ann", 30)]
+
+
+def test_a_gate_for_fresh_data_waits_for_a_refresh_that_comes_after_its_model_ran(run_shop, shop):
+    run_shop()
+    shop.order("dan", "toy", 100)
+    shop.execute("select pgstream.alter_stream_table('shop_live.order_totals', schedule => '1h')")
+
+    refreshing = threading.Thread(target=refresh_when_waited_for, args=(shop, "totals_fresh"))
+    refreshing.start()
+    tasks = run_shop(wait_for="fresh", sensor_args={"deferrable": True, "poke_interval": 0.5, "timeout": 120})
+    refreshing.join()
+
+    assert states(tasks) == {"success"}
+    assert shop.best() == shop.best_of_the_orders() == [("dan", 100), ("ann", 30)]
+
+
+def refresh_when_waited_for(shop: Any, task_id: str) -> None:
+    eventually(lambda: state_of(task_id) in ("running", "deferred"))
+    shop.execute("select pgstream.refresh_stream_table('shop_live.order_totals')")
+
+
+def asset_events() -> dict[str, set[str]]:
+    """Return which tasks have emitted each asset."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    emitted: dict[str, set[str]] = {}
+    with create_session() as session:
+        for event in session.query(AssetEvent).filter_by(source_dag_id="shop"):
+            path = "/".join(event.asset.uri.split("/")[-2:])
+            emitted.setdefault(path, set()).add(event.source_task_id)
+    return emitted
+
+
+def test_the_asset_of_a_stream_table_is_emitted_by_the_last_task_of_its_gate_alone(run_shop, shop):
+    run_shop()
+
+    assert asset_events()["shop_live/order_totals"] == {"totals_populated"}
+
+
+def test_a_schedule_that_nobody_keeps_is_told_once_with_what_to_set(run_unserved, capfd):
+    run_unserved(refresh="auto")
+
+    said = capfd.readouterr()
+    warning = "shop_live.order_totals has the schedule '5m', but no scheduler serves this database"
+    assert (said.out + said.err).count(warning) == 1
+    assert 'Set refresh="always" of the gate' in said.out + said.err
+
+
+@pytest.fixture
+def run_unserved(run_shop, shop, monkeypatch) -> Iterator[Callable[..., Any]]:
+    """Run the project in a database that no scheduler serves."""
+    shop.execute("drop database if exists shop_unserved with (force)")
+    shop.execute("create database shop_unserved")
+    elsewhere = shop.dsn.rsplit("/", 1)[0] + "/shop_unserved"
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
+        connection.execute("create extension pg_stream; create schema raw")
+        connection.execute("create table raw.orders (customer text, kind text, amount int)")
+    monkeypatch.setenv(
+        f"AIRFLOW_CONN_{shop.conn_id.upper()}", elsewhere.replace("postgresql://", "postgres://")
+    )
+    yield run_shop
+    shop.execute("drop database shop_unserved with (force)")
+
+
+def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, project, shop):
+    dag = PgStreamDbtDag(dag_id="shop", **START, **project.configs(TestBehavior.NONE, select=BRANCH))
+    dag.get_task("totals_run").callback = None
+
+    tasks = {ti.task_id: ti for ti in run_dag(dag).get_task_instances()}
+
+    assert str(tasks["totals_refresh"].state) == "failed"
+    assert str(tasks["best_run"].state) == "upstream_failed"
+
+
+@pytest.mark.full
+def test_a_stream_table_that_cosmos_own_parser_cannot_see_fails_rather_than_go_ungated(
+    run_dag, project, shop
+):
+    configs = project.configs(TestBehavior.NONE, LoadMode.CUSTOM, select=BRANCH)
+    dag = PgStreamDbtDag(dag_id="shop", **START, **configs)
+    assert dag.get_task("totals_run").downstream_task_ids == {"renamed_run"}
+
+    tasks = {ti.task_id: ti for ti in run_dag(dag).get_task_instances()}
+
+    assert str(tasks["totals_run"].state) == "failed"
+    assert not shop.exists("shop.best")
+
+
+def test_where_tests_run_with_their_model_dbt_waits(run_dag, project, shop):
+    configs = project.configs(TestBehavior.BUILD, select=BRANCH)
+    dag = PgStreamDbtDag(dag_id="shop", **START, **configs)
+    assert dag.get_task("totals_model_build").downstream_task_ids == {"renamed_model_build"}
+
+    tasks = {ti.task_id: ti for ti in run_dag(dag).get_task_instances()}
+
+    assert states(tasks) == {"success"}
+    assert shop.best() == shop.best_of_the_orders() == [("ann", 30), ("cid", 7)]

@@ -15,7 +15,15 @@ from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag, gate_stream_tables
 
 START = {"dag_id": "shop", "schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
-WATCHER = ExecutionConfig(execution_mode=ExecutionMode.WATCHER)
+INSIDE_DBT = {"test_behavior": TestBehavior.BUILD}
+watcher = pytest.mark.skipif(
+    not hasattr(ExecutionMode, "WATCHER"), reason="this Cosmos has no ExecutionMode.WATCHER yet"
+)
+
+
+def in_watcher_mode(**more):
+    """Return the execution of Cosmos' WATCHER mode."""
+    return ExecutionConfig(execution_mode=ExecutionMode.WATCHER, **more)
 
 
 @pytest.fixture
@@ -34,23 +42,25 @@ def configs_of(project, manifest, tmp_path, **more):
     return configs
 
 
-@pytest.mark.parametrize(
-    ("configs", "because"),
-    [
-        ({"execution": WATCHER}, "ExecutionMode.WATCHER runs the whole project in one task"),
-        (
-            {"test_behavior": TestBehavior.BUILD},
-            "TestBehavior.BUILD runs a model's tests together with the model",
-        ),
-    ],
-)
-def test_gates_that_would_come_too_late_are_refused_naming_the_classes(project, configs, because):
-    dag = DbtDag(**START, **project.configs(**configs))
+def test_gates_that_would_come_after_a_models_tests_are_refused_naming_the_classes(project):
+    dag = DbtDag(**START, **project.configs(TestBehavior.BUILD))
 
-    with pytest.raises(ValueError, match=because) as refused:
+    with pytest.raises(
+        ValueError, match=r"TestBehavior.BUILD runs a model's tests together with the model"
+    ) as no:
         gate_stream_tables(dag)
 
-    assert "use PgStreamDbtDag or PgStreamDbtTaskGroup" in str(refused.value)
+    assert "use PgStreamDbtDag or PgStreamDbtTaskGroup" in str(no.value)
+
+
+@watcher
+def test_gates_that_would_come_after_all_models_are_refused_naming_the_classes(project):
+    dag = DbtDag(**START, **project.configs(execution=in_watcher_mode()))
+
+    with pytest.raises(ValueError, match=r"ExecutionMode.WATCHER runs the whole project in one task") as no:
+        gate_stream_tables(dag)
+
+    assert "use PgStreamDbtDag or PgStreamDbtTaskGroup" in str(no.value)
 
 
 def test_a_mode_without_operators_for_postgres_is_refused(project):
@@ -74,30 +84,27 @@ def test_a_mode_without_operators_for_postgres_is_refused(project):
 )
 def test_what_only_airflow_tasks_can_do_is_refused_where_dbt_waits(project, settings, what):
     with pytest.raises(ValueError, match=f"{what} needs Airflow tasks between a model and what follows it"):
-        PgStreamDbtDag(**START, **settings, **project.configs(execution=WATCHER))
+        PgStreamDbtDag(**START, **settings, **project.configs(**INSIDE_DBT))
 
 
 def test_a_model_may_set_nothing_but_refresh_where_dbt_waits(project, manifest, tmp_path):
     manifest["nodes"]["model.shop.totals"]["config"]["meta"] = {"pgstream": {"wait_for": "fresh"}}
 
     with pytest.raises(ValueError, match=r"meta.pgstream of model.shop.totals may hold nothing but refresh"):
-        PgStreamDbtDag(**START, **configs_of(project, manifest, tmp_path, execution=WATCHER))
+        PgStreamDbtDag(**START, **configs_of(project, manifest, tmp_path, **INSIDE_DBT))
 
 
 def test_a_variable_that_the_arguments_stand_for_is_refused(project):
-    configs = project.configs(execution=WATCHER)
+    configs = project.configs(**INSIDE_DBT)
     configs["project_config"].dbt_vars = {"pgstream_refresh": "never"}
 
     with pytest.raises(ValueError, match="pgstream_refresh is set by refresh="):
         PgStreamDbtDag(**START, **configs)
 
 
+@watcher
 def test_the_variables_reach_the_producer_and_the_retries_and_leave_the_users_own(project):
-    configs = project.configs(
-        execution=ExecutionConfig(
-            execution_mode=ExecutionMode.WATCHER, setup_operator_args={"vars": {"mine": 1}}
-        )
-    )
+    configs = project.configs(execution=in_watcher_mode(setup_operator_args={"vars": {"mine": 1}}))
     configs["operator_args"] = {"vars": {"mine": 2}}
 
     dag = PgStreamDbtDag(**START, refresh="always", sensor_args={"timeout": 60}, **configs)
@@ -114,7 +121,7 @@ def test_a_project_without_the_package_is_refused_where_dbt_waits(project, manif
     }
 
     with pytest.raises(ValueError, match="no package `pgstream` that could be found") as refused:
-        PgStreamDbtDag(**START, **configs_of(project, manifest, tmp_path, execution=WATCHER))
+        PgStreamDbtDag(**START, **configs_of(project, manifest, tmp_path, **INSIDE_DBT))
 
     assert "env_var('PGSTREAM_DBT_PACKAGE')" in str(refused.value)
 
@@ -124,14 +131,14 @@ def test_a_package_that_does_not_know_the_variables_is_refused_where_dbt_waits(p
         macro["macro_sql"] = macro["macro_sql"].replace("pgstream_wait_for_populated", "")
 
     with pytest.raises(ValueError, match="too old: it does not know pgstream_wait_for_populated"):
-        PgStreamDbtDag(**START, **configs_of(project, manifest, tmp_path, execution=WATCHER))
+        PgStreamDbtDag(**START, **configs_of(project, manifest, tmp_path, **INSIDE_DBT))
 
 
 def test_an_installed_package_that_is_too_old_is_refused_without_a_manifest(project, tmp_path):
     copy = shutil.copytree(project.path, tmp_path / "shop")
     for file in (copy / "dbt_packages" / "pgstream" / "macros").rglob("*.sql"):
         file.write_text(file.read_text().replace("pgstream_wait_for_populated", "pgstream_something"))
-    configs = project.configs(load_method=LoadMode.DBT_LS, execution=WATCHER)
+    configs = project.configs(load_method=LoadMode.DBT_LS, **INSIDE_DBT)
     configs["project_config"] = cosmos.ProjectConfig(copy, install_dbt_deps=False)
 
     with pytest.raises(ValueError, match="too old: it does not know pgstream_wait_for_populated"):

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cosmos.scheduled import scheduled
 
+pytestmark = pytest.mark.airflow3
+
 
 @pytest.mark.parametrize(
     "test_behavior", ["after_each", *(pytest.param(b, marks=pytest.mark.full) for b in ("after_all", "none"))]
