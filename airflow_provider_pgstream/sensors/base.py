@@ -19,6 +19,7 @@ from airflow_provider_pgstream.assets import alias_of, emit
 from airflow_provider_pgstream.conditions import Condition, Outcome, Verdict
 from airflow_provider_pgstream.exceptions import PgStreamError
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
+from airflow_provider_pgstream.hooks.pgstream_async import passes
 from airflow_provider_pgstream.triggers.events import result_of
 from airflow_provider_pgstream.triggers.stream_table import StreamTableTrigger
 
@@ -67,6 +68,7 @@ class StreamTableSensor(BaseSensorOperator):
         self.hook_params = hook_params
         self.deferrable = deferrable
         self._told = ""
+        self._reached = False
         self._alias = alias_of(f"{self.dag_id}.{self.task_id}")
         self.add_outlets([self._alias])
 
@@ -111,9 +113,13 @@ class StreamTableSensor(BaseSensorOperator):
             if verdict.outcome is Outcome.FAIL:
                 raise verdict.error(verdict.reason)
         except PgStreamError as error:
+            if self._reached and passes(error):
+                self._tell(f"waiting for the server to come back: {error}")
+                return PokeReturnValue(is_done=False)
             if self.soft_fail or self.never_fail:
                 raise AirflowSkipException(str(error)) from error
             raise
+        self._reached = True
         if verdict.outcome is Outcome.WAIT:
             self._tell(verdict.reason)
             return PokeReturnValue(is_done=False)

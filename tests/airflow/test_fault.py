@@ -12,7 +12,9 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_pgstream import conditions
 from airflow_provider_pgstream.conditions import Populated
+from airflow_provider_pgstream.exceptions import ConnectionFailed
 from airflow_provider_pgstream.refresh_plan import RefreshPlan
+from airflow_provider_pgstream.sensors import PgStreamPopulatedSensor
 from airflow_provider_pgstream.triggers import PgStreamRefreshOperationTrigger, StreamTableTrigger
 
 OURS = "from pg_stat_activity where application_name = 'airflow-provider-pgstream'"
@@ -185,3 +187,25 @@ async def test_a_deferred_refresh_names_the_writer_that_holds_its_transaction_op
         assert f"pid {writer.info.backend_pid}" in event["errors"][0]["message"]
         assert "insert into public.orders" in event["errors"][0]["message"]
     assert orders.sql(LOCKS) == 0
+
+
+@pytest.mark.emulator_only("a server that only the emulator can restart")
+def test_a_sensor_on_a_worker_waits_for_a_server_that_it_has_reached_before(
+    pgstream_server: Any, pgstream_conn_id: str, orders: Any
+) -> None:
+    orders.create(initialize=False)
+    first, later = (
+        PgStreamPopulatedSensor(
+            task_id="wait",
+            stream_table="public.order_totals",
+            postgres_conn_id=pgstream_conn_id,
+            on_unattended="wait",
+        )
+        for _ in range(2)
+    )
+    assert not first.poke({})
+    with pgstream_server.down():
+        assert not first.poke({})
+        with pytest.raises(ConnectionFailed, match="cannot connect to database 'postgres'"):
+            later.poke({})
+    assert not first.poke({})

@@ -1,0 +1,93 @@
+"""The health sensor: broken capture, a vanished source, a scheduler that is dead or moves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_pgstream.exceptions import CaptureBroken, StreamTableNotFound
+from airflow_provider_pgstream.sensors import PgStreamCdcHealthSensor
+
+
+def sensor(conn_id: str, **kwargs: Any) -> PgStreamCdcHealthSensor:
+    return PgStreamCdcHealthSensor(task_id="health", postgres_conn_id=conn_id, **kwargs)
+
+
+def test_sensor_succeeds_where_all_is_sound_and_says_what_it_saw(
+    orders: Any, scheduler: None, pgstream_conn_id: str
+) -> None:
+    orders.create()
+    seen = sensor(pgstream_conn_id).execute({})
+    assert seen["public.orders"]["capture"] == "ok"
+    assert seen["public.orders"]["stream_tables"] == ["public.order_totals"]
+
+
+def test_sensor_needs_no_scheduler_where_none_serves(unserved_orders: Any, unserved_conn_id: str) -> None:
+    unserved_orders.create()
+    assert sensor(unserved_conn_id, stream_table="public.order_totals").execute({})
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("alter table public.orders disable trigger user", "change trigger is disabled"),
+        ("drop trigger {trigger} on public.orders", "change trigger is missing"),
+        ("drop table public.orders cascade", "was dropped or made anew"),
+    ],
+)
+def test_sensor_fails_at_once_when_changes_are_not_captured(
+    unserved_orders: Any, unserved_conn_id: str, fault: str, words: str
+) -> None:
+    unserved_orders.create()
+    trigger = unserved_orders.sql("select 'pg_stream_cdc_' || 'public.orders'::regclass::oid")
+    unserved_orders.sql(fault.format(trigger=trigger))
+    with pytest.raises(CaptureBroken, match=words) as error:
+        sensor(unserved_conn_id).execute({})
+    assert "public.order_totals" in str(error.value)
+
+
+def test_sensor_looks_only_at_the_sources_of_the_tables_given(
+    unserved_orders: Any, unserved_conn_id: str
+) -> None:
+    unserved_orders.create()
+    unserved_orders.sql("create table public.other (id int primary key)")
+    unserved_orders.sql("select pgstream.create_stream_table('public.o', 'select id from public.other')")
+    unserved_orders.sql("alter table public.other disable trigger user")
+    assert sensor(unserved_conn_id, stream_table="public.order_totals").execute({})
+    with pytest.raises(CaptureBroken, match=r"public\.other"):
+        sensor(unserved_conn_id, stream_table=["public.order_totals", "public.o"]).execute({})
+
+
+def test_sensor_fails_at_once_when_a_table_does_not_exist(orders: Any, pgstream_conn_id: str) -> None:
+    with pytest.raises(StreamTableNotFound):
+        sensor(pgstream_conn_id, stream_table="public.nowhere").execute({})
+
+
+@pytest.mark.emulator_only("the extension's own scheduler cannot be stopped alone")
+def test_sensor_fails_at_once_when_the_scheduler_is_dead(
+    pgstream_server: Any, orders: Any, pgstream_conn_id: str
+) -> None:
+    orders.create()
+    with pytest.raises(CaptureBroken, match="no scheduler is running in database 'postgres'"):
+        sensor(pgstream_conn_id).execute({})
+
+
+@pytest.mark.emulator_only("the extension's own scheduler cannot be stopped alone")
+def test_sensor_names_the_table_at_fault_when_the_scheduler_moves_nothing(
+    pgstream_server: Any, orders: Any, pgstream_conn_id: str
+) -> None:
+    orders.create(schedule="1m")
+    orders.sql(
+        "select pgstream.create_stream_table('public.ratio', "
+        "'select id, 100 / amount as ratio from public.orders', '1m')"
+    )
+    orders.sql("insert into public.orders values (3, 3, 0)")
+    orders.sql("update pgstream.pgs_stream_tables set data_timestamp = data_timestamp - interval '1 hour'")
+    with pytest.raises(CaptureBroken, match="does not refresh what is due") as error:
+        sensor(pgstream_conn_id).execute({})
+    assert "At fault: " in str(error.value)
+    assert "public.ratio" in str(error.value).split("At fault: ")[1]
+    assert "division by zero" in str(error.value)
+    assert "public.order_totals" not in str(error.value).split("At fault: ")[1]
+    assert orders.sql("select count(*) from public.ratio") == 2, "trial refreshes are rolled back"
