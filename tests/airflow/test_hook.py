@@ -358,3 +358,20 @@ def test_schema_of_common_sql_means_the_database(pgstream_conn_id: str) -> None:
     hook.schema = "elsewhere"
     assert hook.database == "elsewhere"
     assert hook.target.place.database == "elsewhere"
+
+
+def test_diagnosis_names_what_is_overdue_and_the_table_at_fault(orders: Any, hook: PgStreamHook) -> None:
+    hook.create(NAME, QUERY, schedule="1m")
+    hook.create("public.shares", "select id, 10 / amount as share from public.orders", schedule="1m")
+    orders.sql("insert into public.orders values (4, 4, 0)")
+    orders.sql("update pgstream.pgs_stream_tables set data_timestamp = now() - interval '1 hour'")
+    found = hook.diagnose()
+    assert "public.shares" in found.overdue
+    assert list(found.failing) == ["public.shares"]
+    assert any("public.shares" in finding and "division by zero" in finding for finding in found.findings)
+
+
+def test_diagnosis_misses_the_scheduler_where_one_should_be(orders: Any, hook: PgStreamHook) -> None:
+    found = hook.diagnose()
+    missed = any("no scheduler is running in database" in finding for finding in found.findings)
+    assert missed == (found.status.scheduler_since is None)

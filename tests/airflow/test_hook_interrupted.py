@@ -1,0 +1,87 @@
+"""Interrupted work: a task that times out, and a worker that is killed, leave nothing running."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
+
+NAME = "public.order_totals"
+LATE = "-c default_transaction_isolation=repeatable\\ read"
+WAITING = "select count(*) from pg_locks where not granted and relation = 'public.orders'::regclass"
+ADVISORY = "select count(*) from pg_locks where locktype = 'advisory'"
+
+
+@pytest.fixture
+def hook(orders: Any, pgstream_conn_id: str) -> PgStreamHook:
+    orders.create(NAME)
+    return PgStreamHook(postgres_conn_id=pgstream_conn_id)
+
+
+def test_task_that_times_out_leaves_no_statement_waiting(orders: Any, hook: PgStreamHook) -> None:
+    def time_out(*_: Any) -> None:
+        raise AirflowTaskTimeout("timed out")
+
+    before = signal.signal(signal.SIGALRM, time_out)
+    with psycopg.connect(orders.connection.info.dsn) as writer:
+        writer.execute("insert into public.orders values (3, 3, 30)")
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        try:
+            with pytest.raises(AirflowTaskTimeout):
+                hook.refresh(NAME, lock_timeout=120)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert orders.sql(WAITING) == 0
+    assert hook.refresh(NAME).outcome == "refreshed"
+
+
+def test_server_notices_that_a_worker_was_killed(orders: Any, hook: PgStreamHook) -> None:
+    orders.sql(
+        "create function public.slow() returns int volatile language sql as 'select 1 from pg_sleep(0)'"
+    )
+    hook.create("public.slow_one", "select id, public.slow() as n from public.orders", refresh_mode="FULL")
+    orders.sql(
+        "create or replace function public.slow() returns int volatile language sql as"
+        " 'select 1 from pg_sleep(600)'"
+    )
+    program = (
+        "from airflow_provider_pgstream.hooks.pgstream import PgStreamHook;"
+        f"PgStreamHook(postgres_conn_id={hook.get_conn_id()!r}).refresh('public.slow_one')"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
+    running = (
+        "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
+        " and query ~ 'refresh_stream_table'"
+    )
+    try:
+        while not orders.sql(running):
+            assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.wait()
+    while orders.sql(running):
+        pass
+    assert orders.sql(ADVISORY) == 0
+
+
+def test_rows_committed_while_a_refresh_waits_are_in_it_whatever_the_default_isolation(
+    orders: Any, hook: PgStreamHook, in_thread: Any
+) -> None:
+    hook.refresh(NAME)
+    strict = PgStreamHook(postgres_conn_id=hook.get_conn_id(), options=LATE)
+    with psycopg.connect(orders.connection.info.dsn) as writer:
+        writer.execute("insert into public.orders values (3, 3, 30)")
+        refresh = in_thread(lambda: strict.refresh(NAME, lock_timeout=60))
+        while not orders.sql(WAITING):
+            assert refresh.is_alive()
+        writer.commit()
+    assert refresh.result().outcome == "refreshed"
+    assert orders.sql("select total from public.order_totals where customer_id = 3") == 30
