@@ -14,7 +14,7 @@ import pytest
 from psycopg.rows import dict_row
 
 REAL = "PGSTREAM_TEST_DSN" in os.environ
-PATIENCE = 30.0  # seconds after which the real engine's scheduler is taken never to do something
+PATIENCE = 60.0  # seconds after which the real engine's scheduler is taken never to do something
 CANARY = "canary.refreshed"
 
 

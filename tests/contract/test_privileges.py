@@ -72,8 +72,16 @@ def test_writing_to_a_source_needs_the_buffer_too(engine: Any, analyst: Any) -> 
     analyst.execute("insert into source values (5, 'x', 5)")
 
 
-def test_own_tables_can_be_changed_and_dropped_without_rights_on_the_extension(engine: Any, analyst: Any) -> None:
+def test_changing_and_dropping_an_own_table_needs_rights_on_the_catalog(engine: Any, analyst: Any) -> None:
     engine.run("create schema own authorization analyst")
+    analyst.execute("create table own.x (id int)")
+    for statement in ("alter table own.x add column y int", "create view own.v as select 1 as x", "drop table own.x"):
+        with engine.refuses("permission denied for schema pgstream", "42501"):
+            analyst.execute(statement)
+
+
+def test_changing_and_dropping_an_own_table_needs_no_more_than_reading_the_catalog(engine: Any, analyst: Any) -> None:
+    engine.run("create schema own authorization analyst", *READ)
     analyst.execute("create table own.x (id int)")
     analyst.execute("alter table own.x add column y int")
     analyst.execute("drop table own.x")

@@ -29,12 +29,12 @@ as $$
                  order by c.oid)
 $$;
 
--- Every view in a query, those inside views included.
-create function pgstream_emulator.all_views_of(views oid[]) returns oid[]
+-- Every view among the relations of a query, those inside views included.
+create function pgstream_emulator.all_views_of(relations oid[]) returns oid[]
 language sql stable set search_path = pg_catalog
 as $$
     with recursive found (relid) as (
-        select unnest(views)
+        select c.oid from pg_class c where c.oid = any (relations) and c.relkind = 'v'
         union
         select unnest(pgstream_emulator.views_of(relid)) from found
     )

@@ -74,10 +74,3 @@ as $$
     )
     select array(select pgs_id from found)
 $$;
-
-create function pgstream_emulator.readers_of(v_relids oid[]) returns bigint[]
-language sql stable set search_path = pg_catalog
-as $$
-    select pgstream_emulator.with_dependents(array(
-        select d.pgs_id from pgstream.pgs_dependencies d where d.source_relid = any (v_relids)))
-$$;

@@ -68,10 +68,6 @@ begin
     if st.pgs_id is null then
         return 'SKIP';
     end if;
-    if st.needs_reinit then
-        perform pgstream_emulator.notify_of(st, 'reinitialize_needed',
-            json_build_object('reason', 'source schema changed'));
-    end if;
     if st.is_populated and not st.needs_reinit then
         v_changes := pgstream_emulator.changes_of(st);
     end if;
