@@ -11,7 +11,7 @@ ENVIRONMENT_VARIABLE = "PGSTREAM_DBT_PACKAGE"
 
 
 def package_path() -> Path:
-    """Return the directory of the dbt package ``pgstream``, to name in ``packages.yml`` as a local package."""
+    """Return the directory of the dbt package ``pgstream``, a local package for ``packages.yml``."""
     return Path(__file__).resolve().parent / "dbt_package"
 
 

@@ -49,6 +49,7 @@ class Result:
     text: str
     messages: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
 
 
 class Project:
@@ -82,6 +83,8 @@ class Project:
         with environment(self.env):
             outcome = runner.invoke([*args, *where])
         result = Result(bool(outcome.success), "\n".join(lines) + f"\n{outcome.exception or ''}")
+        if isinstance(outcome.result, list):  # of ls
+            result.names = outcome.result
         for one in getattr(outcome.result, "results", None) or []:
             if not hasattr(one, "node"):  # of a run-operation
                 continue
@@ -121,7 +124,8 @@ class Project:
             return connection.execute(
                 "select st.*, coalesce(original_query, defining_query) as query, c.oid "
                 "from pgstream.pgs_stream_tables st "
-                "left join pg_class c on c.relname = pgs_name and c.relnamespace = to_regnamespace(quote_ident(pgs_schema)) "
+                "left join pg_class c on c.relname = pgs_name "
+                "and c.relnamespace = to_regnamespace(quote_ident(pgs_schema)) "
                 "where pgs_schema = %s and pgs_name = %s",
                 (schema, name),
             ).fetchone()
@@ -235,7 +239,7 @@ def run_scheduler(request: pytest.FixtureRequest, is_emulator: bool) -> Callable
 
 
 def make_template(server: psycopg.Connection[Any], engine_dsn: str) -> None:
-    """Make an empty database with the extension, to copy, unless it is there (a reset of the emulator drops it)."""
+    """Make an empty database with the extension, to copy, unless it is there (a reset drops it)."""
     if server.execute("select 1 from pg_database where datname = %s", (TEMPLATE,)).fetchone():
         return
     server.execute(f"create database {TEMPLATE} template template0")

@@ -13,7 +13,10 @@ DBT = tuple(int(part) for part in importlib.metadata.version("dbt-core").split("
 
 def age(project, name, seconds):
     project.sql(
-        "update pgstream.pgs_stream_tables set data_timestamp = now() - make_interval(secs => %s) where pgs_name = %s", seconds, name
+        "update pgstream.pgs_stream_tables set data_timestamp = now() - make_interval(secs => %s) "
+        "where pgs_name = %s",
+        seconds,
+        name,
     )
 
 
@@ -27,7 +30,9 @@ def test_fresh_tables_pass(totals):
     assert "public.order_totals: OK data of " in result.text
 
 
-@pytest.mark.parametrize(("seconds", "level", "success"), [(500, "OK", True), (700, "WARN", True), (1900, "ERROR", False)])
+@pytest.mark.parametrize(
+    ("seconds", "level", "success"), [(500, "OK", True), (700, "WARN", True), (1900, "ERROR", False)]
+)
 def test_the_default_thresholds_are_600_and_1800_seconds(totals, seconds, level, success):
     age(totals, "order_totals", seconds)
     result = freshness(totals)
@@ -41,7 +46,9 @@ def test_thresholds_can_be_given(totals):
     assert not freshness(totals, "{model_name: order_totals, warn_seconds: 30, error_seconds: 60}").success
 
 
-@pytest.mark.parametrize("args", ["{warn_seconds: soon}", "{error_seconds: true}", "{warn_seconds: 10, error_seconds: 5}"])
+@pytest.mark.parametrize(
+    "args", ["{warn_seconds: soon}", "{error_seconds: true}", "{warn_seconds: 10, error_seconds: 5}"]
+)
 def test_thresholds_that_make_no_sense_are_refused(totals, args):
     assert not freshness(totals, args).success
 
@@ -140,7 +147,9 @@ models:
 def with_generic_tests(project, **config):
     project.model("t", QUERY, **config)
     argument = "max_staleness_seconds: 60"
-    project.write("models/t.yml", GENERIC_TESTS % (f"arguments: {{{argument}}}" if DBT >= (1, 11) else argument))
+    project.write(
+        "models/t.yml", GENERIC_TESTS % (f"arguments: {{{argument}}}" if DBT >= (1, 11) else argument)
+    )
 
 
 @pytest.mark.parametrize("config", [{}, {"stream_table_name": "elsewhere"}], ids=["own place", "elsewhere"])
@@ -164,9 +173,13 @@ def test_generic_tests_fail_for_what_is_no_stream_table(project):
 def test_native_source_freshness(totals):
     totals.write(
         "models/streams.yml",
-        "version: 2\nsources:\n  - name: streams\n    schema: public\n    tables:\n      - name: order_totals\n"
-        "        config:\n          loaded_at_query: \"{{ pgstream.loaded_at_query('public', 'order_totals') }}\"\n"
-        "          freshness: {warn_after: {count: 10, period: minute}, error_after: {count: 30, period: minute}}\n",
+        "version: 2\nsources:\n  - name: streams\n    schema: public\n    tables:\n"
+        "      - name: order_totals\n"
+        "        config:\n"
+        "          loaded_at_query: \"{{ pgstream.loaded_at_query('public', 'order_totals') }}\"\n"
+        "          freshness:\n"
+        "            warn_after: {count: 10, period: minute}\n"
+        "            error_after: {count: 30, period: minute}\n",
     )
     result = totals.dbt("source", "freshness")
     assert result.success, result.text

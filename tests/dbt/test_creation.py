@@ -131,7 +131,8 @@ def test_several_changes_are_one_alter(totals):
     totals.model("order_totals", TOTALS, schedule="@hourly", refresh_mode="FULL", status="PAUSED")
     said = totals.run().messages["order_totals"]
     assert said == (
-        "altered: schedule from null to @hourly, refresh_mode from DIFFERENTIAL to FULL, status from ACTIVE to SUSPENDED"
+        "altered: schedule from null to @hourly, refresh_mode from DIFFERENTIAL to FULL, "
+        "status from ACTIVE to SUSPENDED"
     )
     table = totals.stream_table("order_totals")
     assert (table["schedule"], table["refresh_mode"], table["status"]) == ("@hourly", "FULL", "SUSPENDED")
@@ -250,7 +251,10 @@ def test_what_a_recreation_takes_along_is_named(totals):
     totals.sql("create view big as select * from order_totals where total > 10")
     totals.sql("create view bigger as select * from big")
     totals.sql("create materialized view frozen as select * from order_totals")
-    totals.sql("select pgstream.create_stream_table('public.second', 'select customer_id, total from public.order_totals')")
+    totals.sql(
+        "select pgstream.create_stream_table('public.second', "
+        "'select customer_id, total from public.order_totals')"
+    )
 
     text = totals.run("--full-refresh").text
 

@@ -41,7 +41,17 @@ def test_an_operation_has_a_bare_and_a_qualified_name(totals, operation):
 
 @pytest.mark.parametrize(
     "operation",
-    ["refresh", "repair", "pause", "resume", "verify", "wait_for_populated", "status", "check_freshness", "check_cdc_health"],
+    [
+        "refresh",
+        "repair",
+        "pause",
+        "resume",
+        "verify",
+        "wait_for_populated",
+        "status",
+        "check_freshness",
+        "check_cdc_health",
+    ],
 )
 def test_a_named_table_that_is_missing_is_an_error(totals, operation):
     result = totals.operation(f"pgstream_{operation}", "{model_name: nowhere}")
@@ -49,7 +59,9 @@ def test_a_named_table_that_is_missing_is_an_error(totals, operation):
     assert "there is no stream table public.nowhere in database 'dbt_test'" in result.text
 
 
-@pytest.mark.parametrize("operation", ["refresh", "repair", "pause", "resume", "verify", "wait_for_populated"])
+@pytest.mark.parametrize(
+    "operation", ["refresh", "repair", "pause", "resume", "verify", "wait_for_populated"]
+)
 def test_a_model_that_is_not_named_is_an_error(totals, operation):
     result = totals.operation(f"pgstream_{operation}")
     assert not result.success
@@ -79,8 +91,14 @@ def test_verify_passes_a_right_table_that_lags_and_keeps_nothing_of_its_refresh(
     ("damage", "said"),
     [
         ("delete from order_totals where customer_id = 1", "1 rows are missing, 0 should not be there"),
-        ("update order_totals set total = total + 1 where customer_id = 1", "1 rows are missing, 1 should not be there"),
-        ("insert into order_totals (__pgs_row_id, customer_id, total, orders) values (42, 99, 1, 1)", "0 rows are missing, 1 should not be there"),
+        (
+            "update order_totals set total = total + 1 where customer_id = 1",
+            "1 rows are missing, 1 should not be there",
+        ),
+        (
+            "insert into order_totals (__pgs_row_id, customer_id, total, orders) values (42, 99, 1, 1)",
+            "0 rows are missing, 1 should not be there",
+        ),
     ],
 )
 def test_verify_finds_a_wrong_row_and_repair_mends_it(totals, damage, said):
@@ -96,7 +114,10 @@ def test_verify_finds_a_wrong_row_and_repair_mends_it(totals, damage, said):
 
 def test_verify_compares_floats_json_and_nulls(project):
     project.sql("create table mixed (id int primary key, g int, f float8, j json, n text)")
-    project.sql("insert into mixed select i, i % 3, i / 3.0, json_build_object('i', i), null from generate_series(1, 20) as i")
+    project.sql(
+        "insert into mixed select i, i % 3, i / 3.0, json_build_object('i', i), null "
+        "from generate_series(1, 20) as i"
+    )
     project.model("t", "select g, sum(f) as f from public.mixed group by g")
     project.model("u", "select id, j, n from public.mixed", refresh_mode="FULL")
     assert project.run().success
@@ -112,7 +133,9 @@ def test_refresh_all_goes_in_order_and_keeps_every_table_right(project):
     project.model("paused", QUERY, status="PAUSED")
     assert project.run().success
     for step in range(3):
-        project.sql("insert into orders (customer_id, amount) select 1, 100 + i from generate_series(1, 5) as i")
+        project.sql(
+            "insert into orders (customer_id, amount) select 1, 100 + i from generate_series(1, 5) as i"
+        )
         project.sql("update orders set amount = amount + 1 where id % 4 = 0")
         project.sql("delete from orders where id %% 17 = %s", step)
         result = project.operation("pgstream_refresh_all")
@@ -141,7 +164,9 @@ def test_refresh_all_goes_on_after_a_failure_and_leaves_out_what_reads_it(projec
 
 
 def test_wait_for_populated(totals):
-    assert "public.order_totals: populated" in totals.operation("pgstream_wait_for_populated", ORDER_TOTALS).text
+    assert (
+        "public.order_totals: populated" in totals.operation("pgstream_wait_for_populated", ORDER_TOTALS).text
+    )
 
 
 def test_wait_for_populated_fails_at_once_where_nothing_will_populate_it(project):
@@ -172,7 +197,11 @@ def test_drop_all_drops_what_models_made_and_nothing_else(totals):
     totals.run()
     result = totals.operation("drop_all_stream_tables")
     assert result.success, result.text
-    for line in ("public.order_totals: dropped", "marts.elsewhere: dropped", "public.a_view: view dropped with public.order_totals"):
+    for line in (
+        "public.order_totals: dropped",
+        "marts.elsewhere: dropped",
+        "public.a_view: view dropped with public.order_totals",
+    ):
         assert line in result.text
     assert totals.sql("select pgs_name from pgstream.pgs_stream_tables") == [("foreign_one",)]
     assert totals.kind("order_totals") is None
@@ -183,7 +212,11 @@ def test_drop_all_drops_what_models_made_and_nothing_else(totals):
     ("outsider", "name"),
     [
         ("create view theirs as select * from order_totals", "view public.theirs"),
-        ("select pgstream.create_stream_table('public.theirs', 'select customer_id from public.order_totals')", "stream table public.theirs"),
+        (
+            "select pgstream.create_stream_table('public.theirs', "
+            "'select customer_id from public.order_totals')",
+            "stream table public.theirs",
+        ),
     ],
 )
 def test_drop_all_refuses_when_an_outsider_depends_on_one(totals, outsider, name):
@@ -192,7 +225,10 @@ def test_drop_all_refuses_when_an_outsider_depends_on_one(totals, outsider, name
     totals.sql(outsider)
     result = totals.operation("drop_all_stream_tables")
     assert not result.success
-    assert f"nothing was dropped: {name}, which is not of this project, depends on stream table public.order_totals" in result.text
+    assert (
+        f"nothing was dropped: {name}, which is not of this project, "
+        "depends on stream table public.order_totals" in result.text
+    )
     assert totals.stream_table("another") is not None
     assert totals.stream_table("order_totals") is not None
 
@@ -202,7 +238,11 @@ def test_drop_all_force_drops_all_and_lists_it(totals):
     totals.sql("create view theirs as select * from foreign_one")
     result = totals.operation("drop_all_stream_tables_force")
     assert result.success
-    for line in ("public.order_totals: dropped", "public.foreign_one: dropped", "public.theirs: view dropped with public.foreign_one"):
+    for line in (
+        "public.order_totals: dropped",
+        "public.foreign_one: dropped",
+        "public.theirs: view dropped with public.foreign_one",
+    ):
         assert line in result.text
     assert totals.sql("select count(*) from pgstream.pgs_stream_tables") == [(0,)]
 
@@ -218,7 +258,9 @@ def test_drop_all_is_one_transaction(totals):
     totals.model("another", QUERY)
     totals.run()
     with totals.holding("lock table order_totals in access exclusive mode"):
-        result = totals.dbt("run-operation", "drop_all_stream_tables", "--vars", "{pgstream_lock_timeout: 0.5}")
+        result = totals.dbt(
+            "run-operation", "drop_all_stream_tables", "--vars", "{pgstream_lock_timeout: 0.5}"
+        )
     assert not result.success
     assert totals.sql("select count(*) from pgstream.pgs_stream_tables") == [(2,)]
 

@@ -1,4 +1,4 @@
-"""The package as its users get it: from git, from the wheel, with its README and its own integration tests."""
+"""The package as its users get it: from git, from the wheel, with README and integration tests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ HEADINGS = [
 
 
 def test_the_module_prints_the_path_of_the_package():
-    printed = subprocess.run([sys.executable, "-m", "airflow_provider_pgstream.dbt"], capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, "-m", "airflow_provider_pgstream.dbt"], capture_output=True, text=True, check=True
+    )
     assert Path(printed.stdout.strip()) == package_path()
     assert (package_path() / "dbt_project.yml").exists()
 
@@ -55,7 +57,9 @@ def defined():
     for file in MACROS.rglob("*.sql"):
         for kind, name, arguments in re.findall(r"\{% (macro|test) (\w+)\(([^)]*)\)", file.read_text()):
             if not name.startswith("default__"):
-                names = [argument.split("=")[0].strip() for argument in arguments.split(",") if argument.strip()]
+                names = [
+                    argument.split("=")[0].strip() for argument in arguments.split(",") if argument.strip()
+                ]
                 yield ("test_" + name if kind == "test" else name), names
 
 
@@ -64,7 +68,11 @@ def test_every_macro_is_documented_with_its_arguments():
 
 
 def test_every_macro_of_the_package_is_called_by_its_qualified_name():
-    names = "|".join(name for name, _ in defined() if name not in ("star", "seconds", "plan", "look", "rows", "settings", "say", "visit"))
+    names = "|".join(
+        name
+        for name, _ in defined()
+        if name not in ("star", "seconds", "plan", "look", "rows", "settings", "say", "visit")
+    )
     for file in MACROS.rglob("*.sql"):
         text = re.sub(r"\{#.*?#\}", "", file.read_text(), flags=re.DOTALL)
         for line in text.splitlines():
@@ -74,13 +82,18 @@ def test_every_macro_of_the_package_is_called_by_its_qualified_name():
 
 def test_it_installs_from_a_git_tag(project, tmp_path):
     repository = tmp_path / "origin"
-    shutil.copytree(package_path(), repository / "airflow_provider_pgstream/dbt_package", ignore=shutil.ignore_patterns("dbt_packages", "target", "logs"))
+    shutil.copytree(
+        package_path(),
+        repository / "airflow_provider_pgstream/dbt_package",
+        ignore=shutil.ignore_patterns("dbt_packages", "target", "logs"),
+    )
     for command in ("init -q", "add .", "-c user.name=t -c user.email=t@t commit -q -m one", "tag v0.1.0"):
         subprocess.run(["git", *shlex.split(command)], cwd=repository, check=True)
     own = tmp_path / "own"
     shutil.copytree(project.path, own, ignore=shutil.ignore_patterns("dbt_packages", "target*", "logs"))
     (own / "packages.yml").write_text(
-        f'packages:\n  - git: "file://{repository}"\n    revision: v0.1.0\n    subdirectory: "airflow_provider_pgstream/dbt_package"\n'
+        f'packages:\n  - git: "file://{repository}"\n    revision: v0.1.0\n'
+        '    subdirectory: "airflow_provider_pgstream/dbt_package"\n'
     )
     project = type(project)(own, project.dsn)
     project.model("t", "select id from {{ source('raw', 'orders') }}")
@@ -105,14 +118,21 @@ def readme_commands():
     """Every `dbt …` command of the README, as it stands there."""
     for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith("dbt ") and "deps" not in line and line.split("#")[0].strip() not in ("dbt seed", "dbt run", "dbt test"):
+            if (
+                line.startswith("dbt ")
+                and "deps" not in line
+                and line.split("#")[0].strip() not in ("dbt seed", "dbt run", "dbt test")
+            ):
                 yield line.split("#")[0].strip()
 
 
 def test_every_command_of_the_readme_works_as_it_stands_there(project):
     model = re.search(r"```sql\n(-- models/marts/order_totals.sql.*?)```", README, re.DOTALL).group(1)
     project.write("models/marts/order_totals.sql", model)
-    project.write("models/marts/tests.yml", "version: 2\n" + re.search(r"## Testing.*?```yaml\n(.*?)```", README, re.DOTALL).group(1))
+    project.write(
+        "models/marts/tests.yml",
+        "version: 2\n" + re.search(r"## Testing.*?```yaml\n(.*?)```", README, re.DOTALL).group(1),
+    )
     assert project.run().success
     commands = list(readme_commands())
     assert len(commands) >= 18
@@ -131,15 +151,34 @@ def test_the_integration_project_runs_as_plain_commands(project, tmp_path):
     shutil.copytree(package_path(), package, ignore=shutil.ignore_patterns("dbt_packages", "target", "logs"))
     env = {**os.environ, **project.env, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     env.pop("PGSTREAM_DBT_PACKAGE", None)
-    commands = re.search(r"## Contributing.*?```bash\ncd integration_tests\n(.*?)```", README, re.DOTALL).group(1).splitlines()
-    assert commands == ["dbt deps", "dbt seed", "dbt run", "./scripts/wait_for_populated.sh order_totals 30", "dbt test"]
+    commands = (
+        re.search(r"## Contributing.*?```bash\ncd integration_tests\n(.*?)```", README, re.DOTALL)
+        .group(1)
+        .splitlines()
+    )
+    assert commands == [
+        "dbt deps",
+        "dbt seed",
+        "dbt run",
+        "./scripts/wait_for_populated.sh order_totals 30",
+        "dbt test",
+    ]
     for command in [*commands, "dbt snapshot", "dbt run --full-refresh", "dbt test", "dbt docs generate"]:
-        done = subprocess.run(shlex.split(command), cwd=package / "integration_tests", env=env, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=package / "integration_tests",
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert project.sql("select count(*) from shop.report") == [(4,)]
 
 
-@pytest.mark.parametrize(("args", "code"), [(["{model_name: order_totals}"], 0), (["{model_name: nowhere}"], 1), (["{}"], 1)])
+@pytest.mark.parametrize(
+    ("args", "code"), [(["{model_name: order_totals}"], 0), (["{model_name: nowhere}"], 1), (["{}"], 1)]
+)
 def test_exit_codes(totals, args, code):
     process = totals.command("run-operation", "pgstream_refresh", "--args", *args)
     output, _ = process.communicate(timeout=120)

@@ -10,7 +10,8 @@ def columns(project, relation):
     return [
         row[0]
         for row in project.sql(
-            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 order by attnum", relation
+            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 order by attnum",
+            relation,
         )
     ]
 
@@ -65,9 +66,14 @@ def test_a_table_at_the_models_own_place_makes_room_for_the_view(project):
 
 def test_a_stream_table_reads_one_with_an_overridden_name(project):
     project.model("order_totals", QUERY, **ELSEWHERE)
-    project.model("big", "select {{ pgstream.star(ref('order_totals')) }} from {{ ref('order_totals') }} where total > 900")
+    project.model(
+        "big",
+        "select {{ pgstream.star(ref('order_totals')) }} from {{ ref('order_totals') }} where total > 900",
+    )
     assert project.run().success
-    assert project.sql("select count(*) from big") == project.sql("select count(*) from order_totals where total > 900")
+    assert project.sql("select count(*) from big") == project.sql(
+        "select count(*) from order_totals where total > 900"
+    )
     assert set(project.run().messages.values()) == {"skip"}
     assert set(project.run("--full-refresh").statuses.values()) == {"success"}
 
@@ -76,7 +82,9 @@ def test_a_collision_with_another_model_is_refused(project):
     project.model("other", "select 1 as one", materialized="table")
     project.model("order_totals", QUERY, stream_table_name="other")
     result = project.run()
-    assert "its stream table public.other would take the place of model other" in result.messages["order_totals"]
+    assert (
+        "its stream table public.other would take the place of model other" in result.messages["order_totals"]
+    )
     assert project.kind("other") == "r"
     assert project.stream_table("other") is None
 
@@ -102,7 +110,11 @@ def test_operations_act_on_the_table_and_drop_the_view_with_it(project):
 
 def test_grants_and_comments_reach_table_and_view(project):
     project.model(
-        "order_totals", QUERY, **ELSEWHERE, grants={"select": ["pg_monitor"]}, persist_docs={"relation": True, "columns": True}
+        "order_totals",
+        QUERY,
+        **ELSEWHERE,
+        grants={"select": ["pg_monitor"]},
+        persist_docs={"relation": True, "columns": True},
     )
     project.write(
         "models/order_totals.yml",
@@ -112,8 +124,13 @@ def test_grants_and_comments_reach_table_and_view(project):
     assert project.run().success
     for relation in ("marts.ot", "order_totals"):
         assert project.sql("select has_table_privilege('pg_monitor', %s, 'select')", relation) == [(True,)]
-        assert project.sql("select obj_description(%s::regclass, 'pg_class')", relation) == [("what they bought",)]
-        assert project.sql("select count(*) from pg_description where description = 'in euro' and objoid = %s::regclass", relation) == [(1,)]
+        assert project.sql("select obj_description(%s::regclass, 'pg_class')", relation) == [
+            ("what they bought",)
+        ]
+        assert project.sql(
+            "select count(*) from pg_description where description = 'in euro' and objoid = %s::regclass",
+            relation,
+        ) == [(1,)]
 
 
 def test_dbts_own_alias_and_schema_need_no_view(project):

@@ -45,7 +45,9 @@ def test_refresh_always_keeps_several_differential_tables_on_one_source_right(pr
     project.model("c", f"select id, amount {FROM} where amount > 50", refresh="always")
     project.run("--threads", "1")
     for step in range(4):
-        project.sql("insert into orders (customer_id, amount) select 1, 100 + i from generate_series(1, 5) as i")
+        project.sql(
+            "insert into orders (customer_id, amount) select 1, 100 + i from generate_series(1, 5) as i"
+        )
         project.sql("update orders set amount = amount + 1 where id %% 4 = %s", step)
         project.sql("delete from orders where id %% 17 = %s", step)
         assert set(project.run("--threads", "1").messages.values()) == {"refreshed"}

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-import pytest
-
 QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders') }} group by customer_id"
 
 
-@pytest.mark.parametrize(
-    ("config", "sentence"),
-    [
-        ({"schedule": "bogus"}, "model t: schedule is 'bogus', expected a duration such as '90s'"),
-        ({"schedule": "* * * *"}, "model t: schedule is '* * * *', expected a duration"),
-        ({"schedule": True}, "model t: schedule is true, expected a duration"),
-        ({"schedule": "5m; drop table orders"}, "model t: schedule is '5m; drop table orders'"),
-        ({"refresh_mode": "INCREMENTAL"}, "model t: refresh_mode is 'INCREMENTAL', expected one of FULL, DIFFERENTIAL"),
-        ({"refresh_mode": None}, "model t: refresh_mode is null, expected one of"),
-        ({"initialize": "yes"}, "model t: initialize is 'yes', expected true or false"),
-        ({"status": "STOPPED"}, "model t: status is 'STOPPED', expected one of ACTIVE, PAUSED"),
-        ({"refresh": "sometimes"}, "model t: refresh is 'sometimes', expected one of NEVER, UNPOPULATED, ALWAYS, AUTO"),
-        ({"wait_for_populated": "soon"}, "model t: wait_for_populated is 'soon', expected true, false or seconds"),
-        ({"wait_for_populated": -1}, "model t: wait_for_populated is '-1'"),
-        ({"alias": "Order Totals"}, "the engine cannot hold a stream table whose name is 'Order Totals'"),
-        ({"alias": "a.b"}, "the engine cannot hold a stream table whose name is 'a.b'"),
-        ({"stream_table_schema": "Marts"}, "the engine cannot hold a stream table whose schema is 'Marts'"),
-        ({"stream_table_name": "ü" * 40}, "expected 1 to 63 bytes"),
-    ],
-)
-def test_an_invalid_setting_is_refused(project, config, sentence):
+INVALID = [
+    ({"schedule": "bogus"}, "model {name}: schedule is 'bogus', expected a duration such as '90s'"),
+    ({"schedule": "* * * *"}, "model {name}: schedule is '* * * *', expected a duration"),
+    ({"schedule": True}, "model {name}: schedule is true, expected a duration"),
+    ({"schedule": "5m; drop table orders"}, "model {name}: schedule is '5m; drop table orders'"),
+    (
+        {"refresh_mode": "INCREMENTAL"},
+        "model {name}: refresh_mode is 'INCREMENTAL', expected one of FULL, DIFFERENTIAL",
+    ),
+    ({"refresh_mode": None}, "model {name}: refresh_mode is null, expected one of"),
+    ({"initialize": "yes"}, "model {name}: initialize is 'yes', expected true or false"),
+    ({"status": "STOPPED"}, "model {name}: status is 'STOPPED', expected one of ACTIVE, PAUSED"),
+    (
+        {"refresh": "sometimes"},
+        "model {name}: refresh is 'sometimes', expected one of NEVER, UNPOPULATED, ALWAYS, AUTO",
+    ),
+    (
+        {"wait_for_populated": "soon"},
+        "model {name}: wait_for_populated is 'soon', expected true, false or seconds",
+    ),
+    ({"wait_for_populated": -1}, "model {name}: wait_for_populated is '-1'"),
+    ({"alias": "Order Totals"}, "the engine cannot hold a stream table whose name is 'Order Totals'"),
+    ({"alias": "a.b"}, "the engine cannot hold a stream table whose name is 'a.b'"),
+    ({"stream_table_schema": "Marts"}, "the engine cannot hold a stream table whose schema is 'Marts'"),
+    ({"stream_table_name": "ü" * 40}, "expected 1 to 63 bytes"),
+]
+
+
+def test_invalid_settings_are_refused_before_any_sql(project):
     # The hook would leave a trace, had any SQL been sent.
-    project.model("t", QUERY, pre_hook="create table trace (one int)", **config)
-    result = project.run()
-    assert not result.success
-    assert sentence in result.messages["t"]
-    assert project.kind("trace") is None
-    assert project.stream_table("t") is None
+    project.sql("create table trace (number int)")
+    for number, (config, _) in enumerate(INVALID):
+        project.model(f"t{number}", QUERY, pre_hook=f"insert into public.trace values ({number})", **config)
+    messages = project.run().messages
+    for number, (_, sentence) in enumerate(INVALID):
+        assert sentence.format(name=f"t{number}") in messages[f"t{number}"]
+    assert project.sql("select number from trace") == []
+    assert project.sql("select count(*) from pgstream.pgs_stream_tables") == [(0,)]
 
 
-@pytest.mark.parametrize("schedule", ["90", 90, "90s", "1h30m", "2d", "1w", "*/5 * * * *", "0 */5 * * * *", "@hourly"])
-def test_a_valid_schedule_arrives_as_it_is_and_is_not_altered_again(project, schedule):
-    project.model("t", QUERY, schedule=schedule)
+SCHEDULES = ["90", 90, "90s", "1h30m", "2d", "1w", "*/5 * * * *", "0 */5 * * * *", "@hourly"]
+
+
+def test_valid_schedules_arrive_as_they_are_and_are_not_altered_again(project):
+    for number, schedule in enumerate(SCHEDULES):
+        project.model(f"t{number}", QUERY, schedule=schedule)
     assert project.run().success
-    assert project.stream_table("t")["schedule"] == str(schedule)
-    assert project.run().messages["t"] == "skip"
+    for number, schedule in enumerate(SCHEDULES):
+        assert project.stream_table(f"t{number}")["schedule"] == str(schedule)
+    assert set(project.run().messages.values()) == {"skip"}
 
 
 def test_settings_come_from_the_folder_of_the_project(project):
@@ -61,7 +73,10 @@ def test_settings_come_from_meta_and_an_explicit_null_counts(project):
     project.model("t", QUERY, meta={"refresh_mode": "FULL", "schedule": None, "initialize": False})
     project.write(
         "models/t.sql",
-        (project.path / "models/t.sql").read_text().replace("'materialized': ", "").replace("schedule=None, ", ""),
+        (project.path / "models/t.sql")
+        .read_text()
+        .replace("'materialized': ", "")
+        .replace("schedule=None, ", ""),
     )
     assert project.run().success
     table = project.stream_table("t")

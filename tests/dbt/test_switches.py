@@ -1,4 +1,4 @@
-"""Other materializations become a stream table and back, with dependents, with and without ``--full-refresh``."""
+"""Other materializations become a stream table and back, dependents and all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import pytest
 
 QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders') }} group by customer_id"
 KINDS = {"view": "v", "table": "r", "materialized_view": "m", "incremental": "r"}
+FLAGS = [
+    pytest.param([], id="plain"),
+    pytest.param(["--full-refresh"], id="full_refresh", marks=pytest.mark.full),
+]
 
 
 def add_dependents(project):
@@ -20,7 +24,7 @@ def check_dependents(project):
         assert project.sql(f"select count(*) from {name}") == wanted
 
 
-@pytest.mark.parametrize("flags", [[], ["--full-refresh"]], ids=["plain", "full_refresh"])
+@pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_becomes_a_stream_table(project, kind, flags):
     project.model("t", QUERY, materialized=kind)
@@ -39,7 +43,7 @@ def test_it_becomes_a_stream_table(project, kind, flags):
     check_dependents(project)
 
 
-@pytest.mark.parametrize("flags", [[], ["--full-refresh"]], ids=["plain", "full_refresh"])
+@pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stream_table_becomes_something_else(project, kind, flags):
     project.model("t", QUERY)
@@ -59,4 +63,6 @@ def test_a_stream_table_becomes_something_else(project, kind, flags):
     assert result.success, result.messages
     assert project.kind("t") == KINDS[kind]
     assert project.stream_table("t") is None
-    assert project.sql("select count(*) from a_view") == project.sql("select count(*) from t where total > 1000")
+    assert project.sql("select count(*) from a_view") == project.sql(
+        "select count(*) from t where total > 1000"
+    )

@@ -10,7 +10,9 @@ QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders'
 DBT = tuple(int(part) for part in importlib.metadata.version("dbt-core").split(".")[:2])
 FLAGS = [
     pytest.param(["--empty"], marks=pytest.mark.skipif(DBT < (1, 8), reason="--empty came with dbt 1.8")),
-    pytest.param(["--sample", "1 day"], marks=pytest.mark.skipif(DBT < (1, 10), reason="--sample came with dbt 1.10")),
+    pytest.param(
+        ["--sample", "1 day"], marks=pytest.mark.skipif(DBT < (1, 10), reason="--sample came with dbt 1.10")
+    ),
 ]
 
 

@@ -4,16 +4,13 @@
     nothing inside them is taken for either.
 #}
 {% macro engine_query(sql) %}
-    {%- set token = "(?s)"
-        ~ "(?P<trivia>\\s+|;|--[^\\n]*|/\\*.*?\\*/)"
-        ~ "|[eE]'(?:[^'\\\\]|''|\\\\.)*'"
+    {%- set pieces = "(?s)"
+        ~ "(?P<trivia>(?:\\s|;|--[^\\n]*|/\\*.*?\\*/)+)"
+        ~ "|(?:[eE]'(?:[^'\\\\]|''|\\\\.)*'"
         ~ "|'(?:[^']|'')*'"
         ~ '|"(?:[^"]|"")*"'
         ~ "|(?P<dollar>\\$(?:[^\\W\\d]\\w*)?\\$).*?(?P=dollar)"
-        ~ "|\\w+|." -%}
-    {%- set last = namespace(end=0) -%}
-    {%- for found in modules.re.finditer(token, sql) if not found.group('trivia') -%}
-        {%- set last.end = found.end() -%}
-    {%- endfor -%}
-    {{ return(sql[:last.end] | trim) }}
+        ~ "|\\w+|[^\\s;])" -%}
+    {%- set last = (modules.re.finditer(pieces, sql) | list | last) -%}
+    {{ return((sql[:last.start()] if last and last.group('trivia') else sql) | trim) }}
 {% endmacro %}

@@ -6,6 +6,12 @@
 {% endmacro %}
 
 
+{# Whether it stands where dbt expects the model. #}
+{% macro is_at_home(table) %}
+    {{ return(table.schema == this.schema and table.identifier == this.identifier) }}
+{% endmacro %}
+
+
 {# The engine looks its own tables up unquoted and splits a name at its first dot. #}
 {% macro refuse_name(table) %}
     {%- for key, name in [('schema', table.schema), ('name', table.identifier)] -%}
@@ -18,6 +24,9 @@
 
 {# dbt itself refuses two models of one relation; it does not know of places that only we give. #}
 {% macro refuse_collision(table) %}
+    {%- if pgstream.is_at_home(table) -%}
+        {{ return('') }}
+    {%- endif -%}
     {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot') and node.unique_id != model.unique_id -%}
         {%- set places = [(node.schema, node.alias)] -%}
         {%- if node.config.materialized == 'stream_table' -%}
@@ -36,7 +45,7 @@
     ref(), tests and docs find it. Replaces whatever else stands there. Returns the view, or none if none is needed.
 #}
 {% macro pass_on(table) %}
-    {%- if table.schema == this.schema and table.identifier == this.identifier -%}
+    {%- if pgstream.is_at_home(table) -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set view = this.incorporate(type='view') -%}

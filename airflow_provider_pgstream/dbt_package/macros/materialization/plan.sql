@@ -30,7 +30,7 @@
         {{ return('a source of it is gone or was recreated') }}
     {%- elif found.status == 'ERROR' -%}
         {{ return('its status is ERROR') }}
-    {%- elif pgstream.engine_query(found.query) != query -%}
+    {%- elif found.query != query and pgstream.engine_query(found.query) != query -%}
         {{ return('its query changed') }}
     {%- endif -%}
     {{ return(none) }}
