@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,6 +14,15 @@ import pytest
 
 QUERY = "select customer_id, sum(amount) as total from public.orders group by customer_id"
 UNSERVED = "pgstream_unserved"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a server with the real extension, leave out what only the emulator can do."""
+    if not os.environ.get("PGSTREAM_TEST_DSN"):
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents and (mark := item.get_closest_marker("emulator_only")):
+            item.add_marker(pytest.mark.skip(reason=f"needs {mark.args[0]}"))
 
 
 class Orders:

@@ -106,6 +106,7 @@ async def test_what_was_there_before_is_no_event(orders: Any, watch: Any) -> Non
     assert watching.tables == ["public.other"]
 
 
+@pytest.mark.emulator_only("a scheduler that makes a turn when asked")
 async def test_a_refresh_by_the_scheduler_is_an_event_and_one_without_data_is_not(
     pgstream_server: Any, orders: Any, watch: Any
 ) -> None:
@@ -123,6 +124,7 @@ async def test_a_refresh_by_the_scheduler_is_an_event_and_one_without_data_is_no
     assert len(watching.events) == 1
 
 
+@pytest.mark.emulator_only("a scheduler that makes a turn when asked")
 async def test_a_refresh_by_hand_shows_behind_a_turn_of_the_scheduler_that_found_nothing(
     pgstream_server: Any, orders: Any, watch: Any
 ) -> None:
@@ -259,3 +261,14 @@ def test_on_airflow_2_a_watcher_says_that_it_needs_airflow_3(monkeypatch: pytest
     monkeypatch.setattr(watcher, "AIRFLOW_3", False)
     with pytest.raises(Exception, match="needs Airflow 3"):
         PgStreamRefreshTrigger("public.t")
+
+
+async def test_the_engines_own_scheduler_starts_the_event_by_its_notification(
+    orders: Any, scheduler: None, watch: Any
+) -> None:
+    orders.create(schedule="1s")
+    watching = watch(poll_interval=3600)
+    await looked(orders)
+    orders.sql("insert into public.orders values (3, 3, 30)")
+    await eventually(lambda: watching.events)
+    assert watching.events[0]["action"] in ("DIFFERENTIAL", "FULL")
