@@ -23,7 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if REAL:
         for item in items:
             for mark in item.iter_markers("emulator_only"):
-                item.add_marker(pytest.mark.skip(reason=f"a named difference (docs/emulator.md): {mark.args[0]}"))
+                item.add_marker(
+                    pytest.mark.skip(reason=f"a named difference (docs/emulator.md): {mark.args[0]}")
+                )
 
 
 class Engine:
@@ -90,7 +92,8 @@ class Engine:
         schema, _, table = name.partition(".")
         with self.main.cursor(row_factory=dict_row) as cursor:
             cursor.execute(
-                "select * from pgstream.pgs_stream_tables where pgs_schema = %s and pgs_name = %s", (schema, table)
+                "select * from pgstream.pgs_stream_tables where pgs_schema = %s and pgs_name = %s",
+                (schema, table),
             )
             return cursor.fetchone() or {}
 
@@ -102,14 +105,17 @@ class Engine:
     def columns(self, name: str) -> str:
         """Return a stream table's own columns, without the internal ones, for a select list."""
         query = (
-            "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = %s::regclass "
+            "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute "
+            "where attrelid = %s::regclass "
             "and attnum > 0 and not attisdropped and attname not in ('__pgs_row_id', '__pgs_count')"
         )
         return str(self.one(query, name))
 
     def difference(self, name: str, query: str) -> dict[Any, int]:
         """Return how a stream table differs from its query: rows with how many are too many or too few."""
-        there = Counter(row[0] for row in self.rows(f"select r::text from (select {self.columns(name)} from {name}) r"))
+        there = Counter(
+            row[0] for row in self.rows(f"select r::text from (select {self.columns(name)} from {name}) r")
+        )
         expected = Counter(row[0] for row in self.rows(f"select r::text from ({query}) r"))
         there.subtract(expected)
         return {row: count for row, count in there.items() if count}

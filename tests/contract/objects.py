@@ -5,8 +5,7 @@ from __future__ import annotations
 # name: (arguments, result, strict, volatility)
 FUNCTIONS = {
     "alter_stream_table": (
-        "name text, schedule text default null, refresh_mode text default null, status "
-        "text default null",
+        "name text, schedule text default null, refresh_mode text default null, status text default null",
         "void",
         False,
         "v",

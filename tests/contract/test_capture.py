@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 QUERY = "select id, v from public.source"
-TRIGGERS = "select tgname, tgenabled::text, tgtype from pg_trigger where tgrelid = 'source'::regclass order by tgname"
+TRIGGERS = (
+    "select tgname, tgenabled::text, tgtype from pg_trigger where tgrelid = 'source'::regclass order by 1"
+)
 
 
 def _oid(engine: Any) -> int:
@@ -72,7 +74,10 @@ def test_positions_up_to_the_frontier_can_be_deleted(engine: Any) -> None:
     engine.refresh("public.t")
     oid = _oid(engine)
     lowest = engine.catalog("public.t")["frontier"]["sources"][str(oid)]["lsn"]
-    engine.run(f"delete from pgstream_changes.changes_{oid} where lsn <= '{lowest}'", "insert into source values (6, 'y', 6)")
+    engine.run(
+        f"delete from pgstream_changes.changes_{oid} where lsn <= '{lowest}'",
+        "insert into source values (6, 'y', 6)",
+    )
     engine.refresh("public.t")
     assert engine.difference("public.t", QUERY) == {}
 
@@ -80,7 +85,10 @@ def test_positions_up_to_the_frontier_can_be_deleted(engine: Any) -> None:
 def test_disabled_trigger_captures_nothing_and_is_not_reported(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.refresh("public.t")
-    engine.run(f"alter table source disable trigger pg_stream_cdc_{_oid(engine)}", "insert into source values (5, 'x', 5)")
+    engine.run(
+        f"alter table source disable trigger pg_stream_cdc_{_oid(engine)}",
+        "insert into source values (5, 'x', 5)",
+    )
     assert engine.refresh("public.t") == ["Stream table public.t refreshed (DIFFERENTIAL: +0 -0)"]
     assert engine.one("select count(*) from t") == 4
     assert engine.rows("select cdc_mode, alert from pgstream.check_cdc_health()") == [("TRIGGER", None)]
@@ -106,8 +114,10 @@ def test_health_has_a_row_for_each_source(engine: Any) -> None:
     engine.run("create schema other", "create table other.far (id int primary key)")
     engine.create("public.t", "select s.id from public.source s join other.far f on f.id = s.id")
     engine.create("public.u", "select id from public.t", refresh_mode="FULL")
-    assert engine.rows("select source_table, cdc_mode, slot_name, lag_bytes, confirmed_lsn, alert "
-                       "from pgstream.check_cdc_health() order by 1") == [
+    assert engine.rows(
+        "select source_table, cdc_mode, slot_name, lag_bytes, confirmed_lsn, alert "
+        "from pgstream.check_cdc_health() order by 1"
+    ) == [
         ("other.far", "TRIGGER", None, None, None, None),
         ("source", "TRIGGER", None, None, None, None),
     ]

@@ -142,7 +142,8 @@ def test_dependency_on_a_stream_table_is_recorded(engine: Any) -> None:
     engine.create("public.below", "select id from public.source")
     engine.create("public.above", "select count(id) as n from public.below")
     assert engine.rows(
-        "select source_type, column_snapshot from pgstream.pgs_dependencies where source_relid = 'below'::regclass"
+        "select source_type, column_snapshot from pgstream.pgs_dependencies "
+        "where source_relid = 'below'::regclass"
     ) == [("STREAM_TABLE", None)]
 
 

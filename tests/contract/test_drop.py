@@ -9,7 +9,8 @@ import pytest
 QUERY = "select id, v from public.source"
 CAPTURE = """
     select (select count(*) from pg_trigger where tgname like 'pg_stream_cdc%%' and tgparentid = 0),
-           (select count(*) from pg_class where relnamespace = 'pgstream_changes'::regnamespace and relkind = 'r'),
+           (select count(*) from pg_class
+            where relnamespace = 'pgstream_changes'::regnamespace and relkind = 'r'),
            (select count(*) from pgstream.pgs_change_tracking)
 """
 NOTHING = (0, 0, 0)
@@ -93,7 +94,9 @@ def test_dropped_source_stays_in_the_health_report_as_a_number(engine: Any) -> N
     engine.create("public.t", QUERY)
     oid = engine.one("select 'source'::regclass::oid")
     engine.run("drop table source")
-    assert engine.rows("select source_relid, source_table from pgstream.check_cdc_health()") == [(oid, str(oid))]
+    assert engine.rows("select source_relid, source_table from pgstream.check_cdc_health()") == [
+        (oid, str(oid))
+    ]
 
 
 def test_drop_fails_when_the_last_readers_source_is_gone(engine: Any) -> None:
@@ -109,7 +112,11 @@ def test_drop_fails_when_the_last_readers_source_is_gone(engine: Any) -> None:
 def test_recreated_source_is_not_followed_in_differential_mode(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.refresh("public.t")
-    engine.run("drop table source", "create table source (id int primary key, v numeric)", "insert into source values (9, 9)")
+    engine.run(
+        "drop table source",
+        "create table source (id int primary key, v numeric)",
+        "insert into source values (9, 9)",
+    )
     assert engine.refresh("public.t") == ["Stream table public.t refreshed (DIFFERENTIAL: +0 -0)"]
     assert engine.catalog("public.t")["status"] == "ACTIVE"
     assert engine.one("select count(*) from t") == 4
@@ -118,7 +125,11 @@ def test_recreated_source_is_not_followed_in_differential_mode(engine: Any) -> N
 
 def test_recreated_source_is_read_in_full_mode(engine: Any) -> None:
     engine.create("public.t", QUERY, refresh_mode="FULL")
-    engine.run("drop table source", "create table source (id int primary key, v numeric)", "insert into source values (9, 9)")
+    engine.run(
+        "drop table source",
+        "create table source (id int primary key, v numeric)",
+        "insert into source values (9, 9)",
+    )
     engine.refresh("public.t")
     assert engine.rows("select id from t") == [(9,)]
 
@@ -140,7 +151,9 @@ def test_dropping_an_unrelated_table_changes_nothing(engine: Any) -> None:
 def test_extension_can_be_dropped_and_created_again(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.run("drop extension pg_stream cascade")
-    assert engine.one("select to_regnamespace('pgstream') is null and to_regnamespace('pgstream_changes') is null")
+    assert engine.one(
+        "select to_regnamespace('pgstream') is null and to_regnamespace('pgstream_changes') is null"
+    )
     engine.run("insert into source values (5, 'x', 5)", "drop table t", "create extension pg_stream")
     engine.create("public.t", QUERY)
     assert engine.one("select count(*) from t") == 5

@@ -78,11 +78,14 @@ def test_unqualified_name_means_public_for_what_reads(engine: Any) -> None:
     engine.create("other.t", QUERY)
     assert engine.one("select pgstream.get_staleness('t')") is None
     assert engine.one("select pgstream.get_staleness('other.t')") is not None
-    assert engine.rows("select * from pgstream.explain_st('t')") == [("error", "stream table not found: public.t")]
+    assert engine.rows("select * from pgstream.explain_st('t')") == [
+        ("error", "stream table not found: public.t")
+    ]
 
 
 @pytest.mark.parametrize(
-    "call", ["refresh_stream_table('public.t')", "alter_stream_table('public.t')", "drop_stream_table('public.t')"]
+    "call",
+    ["refresh_stream_table('public.t')", "alter_stream_table('public.t')", "drop_stream_table('public.t')"],
 )
 def test_unknown_stream_table_is_named(engine: Any, call: str) -> None:
     with engine.refuses("stream table not found: public.t"):

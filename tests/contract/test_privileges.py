@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 QUERY = "select id, v from public.source"
-READ = ("grant usage on schema pgstream to analyst", "grant select on all tables in schema pgstream to analyst")
+READ = (
+    "grant usage on schema pgstream to analyst",
+    "grant select on all tables in schema pgstream to analyst",
+)
 
 
 @pytest.fixture
@@ -19,7 +22,12 @@ def analyst(engine: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "query", ["select * from pgstream.pgs_status()", "select * from pgstream.pgs_stream_tables", "select pgstream.get_staleness('t')"]
+    "query",
+    [
+        "select * from pgstream.pgs_status()",
+        "select * from pgstream.pgs_stream_tables",
+        "select pgstream.get_staleness('t')",
+    ],
 )
 def test_reading_needs_a_grant(engine: Any, analyst: Any, query: str) -> None:
     with engine.refuses("permission denied for schema pgstream", "42501"):
@@ -75,12 +83,18 @@ def test_writing_to_a_source_needs_the_buffer_too(engine: Any, analyst: Any) -> 
 def test_changing_and_dropping_an_own_table_needs_rights_on_the_catalog(engine: Any, analyst: Any) -> None:
     engine.run("create schema own authorization analyst")
     analyst.execute("create table own.x (id int)")
-    for statement in ("alter table own.x add column y int", "create view own.v as select 1 as x", "drop table own.x"):
+    for statement in (
+        "alter table own.x add column y int",
+        "create view own.v as select 1 as x",
+        "drop table own.x",
+    ):
         with engine.refuses("permission denied for schema pgstream", "42501"):
             analyst.execute(statement)
 
 
-def test_changing_and_dropping_an_own_table_needs_no_more_than_reading_the_catalog(engine: Any, analyst: Any) -> None:
+def test_changing_and_dropping_an_own_table_needs_no_more_than_reading_the_catalog(
+    engine: Any, analyst: Any
+) -> None:
     engine.run("create schema own authorization analyst", *READ)
     analyst.execute("create table own.x (id int)")
     analyst.execute("alter table own.x add column y int")

@@ -27,11 +27,12 @@ FULL_ONLY = [
     "select g, sum(v) as s from public.source group by g having sum(v) > 1",
     "select g, count(*) filter (where v > 1) as n from public.source group by g",
     "select g, count(*) as n, sum(v) as s from public.source group by g",
-    "select id as \"MiXed\", g as \"with space\", v as \"select\" from public.source",
+    'select id as "MiXed", g as "with space", v as "select" from public.source',
     "select g, avg(v) as a, min(v) as i, max(v) as x from public.source group by g",
     "select count(*) as n, avg(v) as a, stddev(v) as d from public.source",
     "select count(distinct g) as d from public.source",
-    "select g, array_agg(v order by v) as a, string_agg(v::text, ',' order by v) as t from public.source group by g",
+    "select g, array_agg(v order by v) as a, string_agg(v::text, ',' order by v) as t "
+    "from public.source group by g",
     "select percentile_cont(0.5) within group (order by v) as p from public.source",
     "select distinct g from public.source",
     "select distinct on (g) g, id from public.source order by g, id",
@@ -46,7 +47,8 @@ FULL_ONLY = [
     "select id from public.source where id not in (select id from public.other)",
     "select id, (select max(w) from public.other) as m from public.source",
     "with c as (select id, v from public.source) select id from c where v > 1",
-    "with recursive r as (select id from public.source union select id + 1 from r where id < 9) select id from r",
+    "with recursive r as (select id from public.source union select id + 1 from r where id < 9) "
+    "select id from r",
     "select s.id, l.w from public.source s, lateral (select w from public.other o where o.id = s.id) l",
     "select g, sum(v) as s from public.source group by grouping sets ((g), ())",
     "select g, sum(v) as s from public.source group by rollup (g)",
@@ -106,7 +108,9 @@ def test_table_in_differential_mode_follows_every_query(engine: Any, query: str)
         ("select s.* from public.source s", "42P01", 'missing FROM-clause entry for table "s"'),
     ],
 )
-def test_star_fails_at_the_first_change_in_differential_mode(engine: Any, query: str, code: str, text: str) -> None:
+def test_star_fails_at_the_first_change_in_differential_mode(
+    engine: Any, query: str, code: str, text: str
+) -> None:
     engine.create("public.t", query)
     engine.refresh("public.t")
     engine.run("insert into source values (5, 'b', 5)")
@@ -134,7 +138,11 @@ def test_partitioned_source_is_followed(engine: Any, mode: str) -> None:
     )
     engine.create("public.t", "select id, g from public.parted", refresh_mode=mode)
     engine.refresh("public.t")
-    for change in ("insert into parted values (2, 'c'), (12, 'd')", "delete from low", "update high set g = 'e'"):
+    for change in (
+        "insert into parted values (2, 'c'), (12, 'd')",
+        "delete from low",
+        "update high set g = 'e'",
+    ):
         engine.run(change)
         engine.refresh("public.t")
         assert engine.difference("public.t", "select id, g from parted") == {}, change

@@ -152,7 +152,10 @@ def test_frontier_names_the_sources_and_their_positions(engine: Any) -> None:
     frontier = engine.catalog("public.t")["frontier"]
     assert set(frontier) == {"sources", "data_timestamp"}
     assert set(frontier["sources"]) == {oid}
-    assert engine.one("select %s::pg_lsn > '0/0' and %s::pg_lsn <= pg_current_wal_insert_lsn()", *[frontier["sources"][oid]["lsn"]] * 2)
+    assert engine.one(
+        "select %s::pg_lsn > '0/0' and %s::pg_lsn <= pg_current_wal_insert_lsn()",
+        *[frontier["sources"][oid]["lsn"]] * 2,
+    )
     assert frontier["data_timestamp"].endswith("Z")
 
 

@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 
 UNSUPPORTED = "unsupported operator for DIFFERENTIAL mode: "
-LIMIT = UNSUPPORTED + "LIMIT is not supported in defining queries. Stream tables materialize the full result set."
-OFFSET = UNSUPPORTED + "OFFSET is not supported in defining queries. Stream tables materialize the full result set."
+LIMIT = (
+    UNSUPPORTED + "LIMIT is not supported in defining queries. Stream tables materialize the full result set."
+)
+OFFSET = (
+    UNSUPPORTED
+    + "OFFSET is not supported in defining queries. Stream tables materialize the full result set."
+)
 ARRAY = UNSUPPORTED + "Expression type T_A_ArrayExpr is not supported in defining queries"
 VOLATILE = (
-    UNSUPPORTED + "Defining query contains volatile expressions (e.g., random(), clock_timestamp(), or custom volatile "
-    "operators). Volatile functions and operators are not supported in DIFFERENTIAL mode because they produce different "
+    UNSUPPORTED
+    + "Defining query contains volatile expressions (e.g., random(), clock_timestamp(), or custom volatile "
+    "operators). Volatile functions and operators are not supported in DIFFERENTIAL mode because they "
+    "produce different "
     "values on each evaluation, breaking delta computation. Use FULL refresh mode instead, or replace with a "
     "deterministic alternative."
 )
@@ -37,7 +44,11 @@ MODES = ("DIFFERENTIAL", "FULL")
         ("insert into public.source values (9)", "42601", 'syntax error at or near "into"'),
         ("", "42601", 'syntax error at or near ")"'),
         ("select g, g from public.source", "42701", 'column "g" specified more than once'),
-        ("select id as __pgs_row_id from public.source", "42701", 'column "__pgs_row_id" specified more than once'),
+        (
+            "select id as __pgs_row_id from public.source",
+            "42701",
+            'column "__pgs_row_id" specified more than once',
+        ),
     ],
 )
 def test_query_is_refused_in_both_modes(engine: Any, mode: str, query: str, code: str, text: str) -> None:
@@ -49,7 +60,7 @@ def test_query_is_refused_in_both_modes(engine: Any, mode: str, query: str, code
 
 @pytest.mark.parametrize("query", ["select 1 as x", "values (1)"])
 def test_query_without_from_is_refused(engine: Any, query: str) -> None:
-    with pytest.raises(Exception, match="^query parse error: Defining query must have a FROM clause"):
+    with pytest.raises(Exception, match=r"^query parse error: Defining query must have a FROM clause"):
         engine.create("public.t", query)
 
 
@@ -59,10 +70,22 @@ def test_query_without_from_is_refused(engine: Any, query: str) -> None:
         ("select id, random() as r from public.source", VOLATILE),
         ("select id, clock_timestamp() as r from public.source", VOLATILE),
         ("select * from (select g from public.source order by g limit 1) x", LIMIT),
-        ("select g from public.source where g like 'a%'", UNSUPPORTED + "A_Expr kind 7 is not supported in defining queries"),
-        ("select g from public.source where g not like 'a%'", UNSUPPORTED + "A_Expr kind 7 is not supported in defining queries"),
-        ("select g from public.source where g ilike 'a%'", UNSUPPORTED + "A_Expr kind 8 is not supported in defining queries"),
-        ("select nullif(g, 'a') as n from public.source", UNSUPPORTED + "A_Expr kind 5 is not supported in defining queries"),
+        (
+            "select g from public.source where g like 'a%'",
+            UNSUPPORTED + "A_Expr kind 7 is not supported in defining queries",
+        ),
+        (
+            "select g from public.source where g not like 'a%'",
+            UNSUPPORTED + "A_Expr kind 7 is not supported in defining queries",
+        ),
+        (
+            "select g from public.source where g ilike 'a%'",
+            UNSUPPORTED + "A_Expr kind 8 is not supported in defining queries",
+        ),
+        (
+            "select nullif(g, 'a') as n from public.source",
+            UNSUPPORTED + "A_Expr kind 5 is not supported in defining queries",
+        ),
         ("select g from public.source where id = any(array[1, 2])", ARRAY),
         ("select array[g] as a from public.source", ARRAY),
     ],
@@ -97,7 +120,9 @@ def test_tablesample_is_refused(engine: Any, mode: str) -> None:
 
 def test_materialized_view_is_a_source_in_full_mode_only(engine: Any) -> None:
     engine.run("create materialized view mv as select id from source")
-    with pytest.raises(Exception, match=r"Materialized view 'public\.mv' cannot be used as a source in DIFFERENTIAL mode"):
+    with pytest.raises(
+        Exception, match=r"Materialized view 'public\.mv' cannot be used as a source in DIFFERENTIAL mode"
+    ):
         engine.create("public.t", "select id from public.mv")
     engine.create("public.t", "select id from public.mv", refresh_mode="FULL")
     assert engine.difference("public.t", "select id from source") == {}
@@ -110,7 +135,9 @@ def test_foreign_table_is_a_source_in_full_mode_only(engine: Any) -> None:
         "create foreign table far (id int) server files options (filename '/dev/null')",
     )
     try:
-        with pytest.raises(Exception, match=r"Foreign table 'public\.far' cannot be used as a source in DIFFERENTIAL mode"):
+        with pytest.raises(
+            Exception, match=r"Foreign table 'public\.far' cannot be used as a source in DIFFERENTIAL mode"
+        ):
             engine.create("public.t", "select id from public.far")
         engine.create("public.t", "select id from public.far", refresh_mode="FULL")
     finally:
@@ -121,7 +148,9 @@ def test_foreign_table_is_a_source_in_full_mode_only(engine: Any) -> None:
     ("function", "warned"),
     [("now()", True), ("statement_timestamp()", True), ("current_timestamp", False), ("current_date", False)],
 )
-def test_stable_function_is_a_warning_but_not_sqls_own_word_for_it(engine: Any, function: str, warned: bool) -> None:
+def test_stable_function_is_a_warning_but_not_sqls_own_word_for_it(
+    engine: Any, function: str, warned: bool
+) -> None:
     said = engine.create("public.t", f"select id, {function} as f from public.source")
     assert any(message.startswith("Defining query contains stable functions") for message in said) is warned
 

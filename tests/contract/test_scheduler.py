@@ -13,7 +13,11 @@ QUERY = "select id, v from public.source"
 def _later(engine: Any, name: str, action: str) -> None:
     """Wait until the scheduler has done this with a table."""
     pgs_id = engine.catalog(name)["pgs_id"]
-    engine.until("select count(*) > 0 from pgstream.pgs_refresh_history where pgs_id = %s and action = %s", pgs_id, action)
+    engine.until(
+        "select count(*) > 0 from pgstream.pgs_refresh_history where pgs_id = %s and action = %s",
+        pgs_id,
+        action,
+    )
 
 
 def _notifications(engine: Any, name: str, timeout: float = 2) -> list[dict[str, Any]]:
@@ -23,7 +27,10 @@ def _notifications(engine: Any, name: str, timeout: float = 2) -> list[dict[str,
 
 def test_scheduler_is_seen_at_work(engine: Any) -> None:
     # Two ways to know one: a client process, as the emulator's, cannot have a backend type of its own.
-    seen = "select count(*) > 0 from pg_stat_activity where 'pg_stream scheduler' in (backend_type, application_name)"
+    seen = (
+        "select count(*) > 0 from pg_stat_activity "
+        "where 'pg_stream scheduler' in (backend_type, application_name)"
+    )
     if engine.server is None:
         assert engine.one(seen)
         return
@@ -98,7 +105,9 @@ def test_uninitialized_table_is_never_populated(engine: Any, schedule: str | Non
 
 @pytest.mark.parametrize("schedule", ["1s", "1h", None])
 @pytest.mark.parametrize("mode", ["DIFFERENTIAL", "FULL"])
-def test_uninitialized_table_is_populated_once_it_is_active(engine: Any, schedule: str | None, mode: str) -> None:
+def test_uninitialized_table_is_populated_once_it_is_active(
+    engine: Any, schedule: str | None, mode: str
+) -> None:
     engine.create("public.t", QUERY, schedule, mode, initialize=False)
     engine.run("select pgstream.alter_stream_table('public.t', status => 'ACTIVE')")
     engine.until("select is_populated from pgstream.pgs_stream_tables where pgs_name = 't'")
@@ -126,7 +135,8 @@ def test_history_says_who_when_and_how_much(engine: Any) -> None:
     assert engine.one(
         "select status, initiated_by, rows_inserted, rows_deleted, error_message, start_time = end_time, "
         "freshness_deadline is not null from pgstream.pgs_refresh_history where action = 'FULL' "
-        "and pgs_id = (select pgs_id from pgstream.pgs_stream_tables where pgs_name = 't') order by refresh_id limit 1"
+        "and pgs_id = (select pgs_id from pgstream.pgs_stream_tables where pgs_name = 't') "
+        "order by refresh_id limit 1"
     ) == ("COMPLETED", "SCHEDULER", 5, 0, None, True, True)
 
 
@@ -134,7 +144,10 @@ def test_history_function_shows_the_latest_first(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s")
     _later(engine, "public.t", "NO_DATA")
     engine.turns(2)
-    ids = [refresh_id for (refresh_id,) in engine.rows("select refresh_id from pgstream.get_refresh_history('public.t')")]
+    ids = [
+        refresh_id
+        for (refresh_id,) in engine.rows("select refresh_id from pgstream.get_refresh_history('public.t')")
+    ]
     assert ids == sorted(ids, reverse=True)
     assert len(ids) >= 2
     assert len(engine.rows("select from pgstream.get_refresh_history('public.t', 1)")) == 1
@@ -188,11 +201,13 @@ def test_disabled_scheduler_does_nothing(engine: Any) -> None:
 def test_statistics_count_the_schedulers_refreshes(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s")
     assert engine.one(
-        "select total_refreshes, total_rows_inserted, avg_duration_ms, last_refresh_action, stale from pgstream.st_refresh_stats()"
+        "select total_refreshes, total_rows_inserted, avg_duration_ms, last_refresh_action, stale "
+        "from pgstream.st_refresh_stats()"
     ) == (0, 0, 0, None, False)
     _later(engine, "public.t", "NO_DATA")
     total, good, bad, action, status = engine.one(
-        "select total_refreshes, successful_refreshes, failed_refreshes, last_refresh_action, last_refresh_status "
+        "select total_refreshes, successful_refreshes, failed_refreshes, "
+        "last_refresh_action, last_refresh_status "
         "from pgstream.st_refresh_stats() where pgs_name = 't'"
     )
     assert (total, bad, action, status) == (good, 0, "NO_DATA", "COMPLETED")
@@ -251,9 +266,13 @@ def test_success_zeroes_the_errors(engine: Any) -> None:
 
 @pytest.mark.emulator_only("one failing table")
 def test_failure_text_is_escaped_no_further_than_its_quotes(engine: Any) -> None:
-    engine.run('create table odd ("a\\b" int primary key)', 'insert into odd values (1)')
+    engine.run('create table odd ("a\\b" int primary key)', "insert into odd values (1)")
     engine.create("public.bad", 'select "a\\b" as x from public.odd', "1s", "FULL")
-    engine.run('alter table odd rename column "a\\b" to c', "alter table odd disable trigger all", "listen pg_stream_alert")
+    engine.run(
+        'alter table odd rename column "a\\b" to c',
+        "alter table odd disable trigger all",
+        "listen pg_stream_alert",
+    )
     engine.run("alter table odd add column d int")
     engine.turns()
     payload = next(notice.payload for notice in engine.main.notifies(timeout=2, stop_after=1))

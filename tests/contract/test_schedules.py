@@ -67,7 +67,10 @@ def test_schedule_is_accepted_and_kept(engine: Any, schedule: str | None) -> Non
         ("1.5h", f"invalid duration unit '.' in '1.5h'. {UNITS}"),
         ("1M", f"invalid duration unit 'M' in '1M'. {UNITS}"),
         ("m", "expected a number before 'm' in duration 'm'"),
-        ("5m3", "trailing digits '3' without a unit in duration '5m3'. Append s, m, h, d, or w. Example: '1h30m'"),
+        (
+            "5m3",
+            "trailing digits '3' without a unit in duration '5m3'. Append s, m, h, d, or w. Example: '1h30m'",
+        ),
         ("", "schedule cannot be empty"),
         ("0", "schedule must be at least 1s, got 0s"),
         ("0m", "schedule must be at least 1s, got 0s"),
@@ -79,11 +82,15 @@ def test_bad_duration_is_refused(engine: Any, schedule: str, problem: str) -> No
     assert refused.value.diag.message_primary == f"invalid argument: {problem}"
 
 
-@pytest.mark.parametrize("schedule", ["* * * *", "99 * * * *", "@bogus", "* * * * * * * *", "a b c d e", "*/0 * * * *"])
+@pytest.mark.parametrize(
+    "schedule", ["* * * *", "99 * * * *", "@bogus", "* * * * * * * *", "a b c d e", "*/0 * * * *"]
+)
 def test_bad_cron_is_refused(engine: Any, schedule: str) -> None:
     with pytest.raises(psycopg.errors.InternalError_) as refused:
         engine.create("public.t", QUERY, schedule)
-    assert str(refused.value.diag.message_primary).startswith(f"invalid argument: invalid cron expression '{schedule}': ")
+    assert str(refused.value.diag.message_primary).startswith(
+        f"invalid argument: invalid cron expression '{schedule}': "
+    )
 
 
 def test_shortest_duration_is_a_setting(engine: Any) -> None:
@@ -95,6 +102,8 @@ def test_shortest_duration_is_a_setting(engine: Any) -> None:
 
 def test_bad_schedule_is_refused_by_alter_too(engine: Any) -> None:
     engine.create("public.t", QUERY, "5m")
-    with pytest.raises(psycopg.errors.InternalError_, match="invalid argument: invalid duration unit 'b' in 'bogus'"):
+    with pytest.raises(
+        psycopg.errors.InternalError_, match="invalid argument: invalid duration unit 'b' in 'bogus'"
+    ):
         engine.run("select pgstream.alter_stream_table('public.t', schedule => 'bogus')")
     assert engine.catalog("public.t")["schedule"] == "5m"

@@ -13,7 +13,8 @@ def test_status_shows_every_stream_table(engine: Any) -> None:
     engine.create("public.t", QUERY, "5m")
     engine.create("public.u", QUERY, None, "FULL", initialize=False)
     assert engine.rows(
-        "select name, status, refresh_mode, is_populated, consecutive_errors, schedule, data_timestamp is null, staleness is null "
+        "select name, status, refresh_mode, is_populated, consecutive_errors, schedule, "
+        "data_timestamp is null, staleness is null "
         "from pgstream.pgs_status() order by name"
     ) == [
         ("public.t", "ACTIVE", "DIFFERENTIAL", True, 0, "5m", False, False),
@@ -35,9 +36,16 @@ def test_staleness_of_unpopulated_and_unknown_tables_is_null(engine: Any) -> Non
 
 @pytest.mark.parametrize(
     ("schedule", "age", "stale"),
-    [("1h", "1 minute", False), ("1h", "2 hours", True), (None, "2 hours", None), ("@hourly", "2 hours", None)],
+    [
+        ("1h", "1 minute", False),
+        ("1h", "2 hours", True),
+        (None, "2 hours", None),
+        ("@hourly", "2 hours", None),
+    ],
 )
-def test_stale_is_older_than_a_duration(engine: Any, schedule: str | None, age: str, stale: bool | None) -> None:
+def test_stale_is_older_than_a_duration(
+    engine: Any, schedule: str | None, age: str, stale: bool | None
+) -> None:
     engine.create("public.t", QUERY, schedule)
     engine.run("select pgstream.alter_stream_table('public.t', status => 'SUSPENDED')")
     engine.run(f"update pgstream.pgs_stream_tables set data_timestamp = now() - interval '{age}'")
@@ -54,7 +62,8 @@ def test_stale_of_an_unpopulated_table_is_null(engine: Any) -> None:
 def test_statistics_of_an_untouched_table(engine: Any) -> None:
     engine.create("public.t", QUERY, "1h")
     assert engine.one(
-        "select total_refreshes, successful_refreshes, failed_refreshes, total_rows_inserted, total_rows_deleted, "
+        "select total_refreshes, successful_refreshes, failed_refreshes, total_rows_inserted, "
+        "total_rows_deleted, "
         "avg_duration_ms, last_action, last_status from pgstream.pg_stat_stream_tables"
     ) == (0, 0, 0, 0, 0, None, None, None)
 
@@ -88,4 +97,6 @@ def test_explanation_of_an_unknown_table_is_an_error_row(engine: Any) -> None:
 def test_hash_is_the_same_each_time(engine: Any) -> None:
     assert engine.one("select pgstream.pg_stream_hash('a') = pgstream.pg_stream_hash('a')")
     assert engine.one("select pgstream.pg_stream_hash('a') <> pgstream.pg_stream_hash('b')")
-    assert engine.one("select pgstream.pg_stream_hash_multi('{a,b}') <> pgstream.pg_stream_hash_multi('{b,a}')")
+    assert engine.one(
+        "select pgstream.pg_stream_hash_multi('{a,b}') <> pgstream.pg_stream_hash_multi('{b,a}')"
+    )

@@ -16,7 +16,9 @@ def test_rolled_back_creation_leaves_nothing(engine: Any) -> None:
     assert engine.one("select count(*) from pgstream.pgs_stream_tables") == 0
     assert engine.one("select count(*) from pgstream.pgs_dependencies") == 0
     assert engine.one("select count(*) from pg_trigger where tgname like 'pg_stream_cdc%%'") == 0
-    assert engine.one("select count(*) from pg_class where relnamespace = 'pgstream_changes'::regnamespace") == 0
+    assert (
+        engine.one("select count(*) from pg_class where relnamespace = 'pgstream_changes'::regnamespace") == 0
+    )
 
 
 def test_rolled_back_refresh_changes_nothing(engine: Any) -> None:
@@ -47,7 +49,12 @@ def test_rolled_back_alter_changes_nothing(engine: Any) -> None:
 
 def test_change_and_refresh_in_one_transaction(engine: Any) -> None:
     engine.create("public.t", QUERY, refresh_mode="FULL")
-    engine.run("begin", "insert into source values (5, 'x', 5)", "select pgstream.refresh_stream_table('public.t')", "commit")
+    engine.run(
+        "begin",
+        "insert into source values (5, 'x', 5)",
+        "select pgstream.refresh_stream_table('public.t')",
+        "commit",
+    )
     assert engine.difference("public.t", QUERY) == {}
 
 
@@ -72,3 +79,17 @@ def test_comparing_in_a_rolled_back_repeatable_read_does_no_harm(engine: Any) ->
     comparing.execute("rollback")
     engine.refresh("public.t")
     assert engine.difference("public.t", QUERY) == {}
+
+
+@pytest.mark.parametrize("mode", ["DIFFERENTIAL", "FULL"])
+def test_change_after_a_savepoint_that_was_rolled_back_is_captured(engine: Any, mode: str) -> None:
+    engine.create("public.t", QUERY, "1s", mode)
+    engine.run(
+        "begin",
+        "savepoint first",
+        "insert into source values (5, 'x', 5)",
+        "rollback to first",
+        "insert into source values (6, 'y', 6)",
+        "commit",
+    )
+    engine.until("select max(id) = 6 and count(*) = 5 from t")

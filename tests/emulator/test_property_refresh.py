@@ -24,13 +24,14 @@ QUERIES = {
     "filtered": "select id, k, v from public.a where v > 1 or k is null",
     "joined": "select a.id, b.w, a.v + b.w as x from public.a join public.b on b.k = a.k",
     "outer_joined": "select a.k, b.w from public.a full join public.b on b.k = a.k and b.w > a.v",
-    "grouped": "select k, avg(v) as m, min(v) as i, max(v) as x, sum(v) as s, count(*) as n from public.a group by k",
+    "grouped": "select k, avg(v) as m, min(v) as i, max(v) as x, sum(v) as s, count(*) as n "
+    "from public.a group by k",
     "total": "select count(distinct k) as d, avg(v) as m, count(v) as n from public.a",
     "distinct_rows": "select distinct k, v from public.a",
     "united": "select k, v as x from public.a union all select k, w from public.b",
     "bag": "select k from public.a",
-    "ranked": "select id, row_number() over (partition by k order by v, id) as r, sum(v) over (partition by k) as s "
-    "from public.a",
+    "ranked": "select id, row_number() over (partition by k order by v, id) as r, "
+    "sum(v) over (partition by k) as s from public.a",
     "absent": "select id, k from public.a where not exists (select from public.b where b.k = a.k)",
     "viewed": "select k, w from public.seen where w > 1",
     "in_full": "select k, count(*) as n from public.b group by k",
@@ -125,8 +126,9 @@ class Database:
             self.writers[int(actor)].execute("rollback")
 
     def schedule(self, name: str) -> None:
-        query = "select pgstream_emulator.scheduled_refresh(pgs_id) from pgstream.pgs_stream_tables where pgs_name = %s"
-        self.refresher.execute(query, [name])
+        query = "select pgs_id from pgstream.pgs_stream_tables where pgs_name = %s"
+        found = self.refresher.execute(query, [name]).fetchone()
+        self.refresher.execute("select pgstream_emulator.scheduled_refresh(%s)", found)
 
     def settle(self) -> None:
         """End every transaction; let each table be refreshed as the scheduler does, NO_DATA included."""

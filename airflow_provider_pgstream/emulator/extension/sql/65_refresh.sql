@@ -1,5 +1,22 @@
 create type pgstream_emulator.changes as (changed boolean, truncated boolean);
 
+create type pgstream_emulator.moment as (position pg_lsn, snapshot pg_snapshot, upstream_versions jsonb);
+
+-- How far a refresh will have seen. It is taken first of all, before anybody looks for changes and before the
+-- query runs: what commits in between is seen twice, never not at all.
+create function pgstream_emulator.moment_of(st pgstream.pgs_stream_tables) returns pgstream_emulator.moment
+language plpgsql set search_path = pg_catalog
+as $$
+declare
+    v_moment pgstream_emulator.moment;
+begin
+    v_moment.position := pg_current_wal_insert_lsn();
+    v_moment.snapshot := pg_current_snapshot();
+    v_moment.upstream_versions := pgstream_emulator.upstream_versions(st.pgs_id);
+    return v_moment;
+end
+$$;
+
 -- What has changed under a stream table since it was last refreshed.
 create function pgstream_emulator.changes_of(st pgstream.pgs_stream_tables) returns pgstream_emulator.changes
 language plpgsql set search_path = pg_catalog
@@ -17,6 +34,7 @@ begin
     end if;
     for v_relid in select d.source_relid from pgstream.pgs_dependencies d
         where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+        order by d.source_relid
     loop
         select u.changed, u.truncated into v_changed, v_truncated
         from pgstream_emulator.unseen(v_relid, v_seen.snapshot) u;
@@ -66,18 +84,15 @@ as $$
         else 'DIFFERENCES' end
 $$;
 
--- Refreshes by one of the methods, and notes what was taken in. What is noted is read *before* the query
--- runs: a change between the two is seen twice, never not at all.
-create function pgstream_emulator.refresh(st pgstream.pgs_stream_tables, v_method text)
+-- Refreshes by one of the methods, and notes what was taken in.
+create function pgstream_emulator.refresh(
+    st pgstream.pgs_stream_tables, v_moment pgstream_emulator.moment, v_method text)
 returns pgstream_emulator.result
 language plpgsql
 as $$
 declare
     v_result pgstream_emulator.result := (0, 0);
     v_began timestamptz := pg_catalog.clock_timestamp();
-    v_position pg_catalog.pg_lsn := pg_catalog.pg_current_wal_insert_lsn();
-    v_snapshot pg_catalog.pg_snapshot := pg_catalog.pg_current_snapshot();
-    v_versions jsonb := pgstream_emulator.upstream_versions(st.pgs_id);
 begin
     if v_method = 'DIFFERENCES' then
         v_result := pgstream_emulator.write_differences(st);
@@ -87,15 +102,15 @@ begin
     if v_method = 'ALL' and st.refresh_mode = 'DIFFERENTIAL' then
         st.last_full_ms := extract(epoch from pg_catalog.clock_timestamp() - v_began) * 1000;
     end if;
-    perform pgstream_emulator.move_frontier(st, v_position, v_snapshot);
-    perform pgstream_emulator.note(st, v_method = 'ALL' or v_result.rows_inserted + v_result.rows_deleted > 0,
-        v_snapshot, v_versions);
+    perform pgstream_emulator.move_frontier(st, v_moment);
+    perform pgstream_emulator.note(st, v_moment,
+        v_method = 'ALL' or v_result.rows_inserted + v_result.rows_deleted > 0);
     return v_result;
 end
 $$;
 
 create function pgstream_emulator.note(
-    st pgstream.pgs_stream_tables, v_written boolean, v_snapshot pg_snapshot, v_versions jsonb)
+    st pgstream.pgs_stream_tables, v_moment pgstream_emulator.moment, v_written boolean)
 returns void
 language plpgsql set search_path = pg_catalog
 as $$
@@ -103,9 +118,9 @@ declare
     v_relid oid;
 begin
     insert into pgstream_emulator.seen as s (pgs_id, snapshot, upstream_versions)
-    values (st.pgs_id, v_snapshot, v_versions)
-    on conflict (pgs_id) do update set snapshot = v_snapshot, upstream_versions = v_versions,
-        version = s.version + v_written::int;
+    values (st.pgs_id, v_moment.snapshot, v_moment.upstream_versions)
+    on conflict (pgs_id) do update set snapshot = v_moment.snapshot,
+        upstream_versions = v_moment.upstream_versions, version = s.version + v_written::int;
     for v_relid in select d.source_relid from pgstream.pgs_dependencies d
         where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
     loop
@@ -123,12 +138,12 @@ $$;
 -- positions must have been taken in, because clients remove that: so it stays where it was while any
 -- transaction that may have written before is open, the refresh's own included.
 create function pgstream_emulator.move_frontier(
-    st pgstream.pgs_stream_tables, v_position pg_lsn, v_snapshot pg_snapshot)
+    st pgstream.pgs_stream_tables, v_moment pgstream_emulator.moment)
 returns void
 language plpgsql set search_path = pg_catalog
 as $$
 declare
-    v_moment text := extract(epoch from now())::bigint || 'Z';
+    v_now text := extract(epoch from now())::bigint || 'Z';
     v_sources jsonb := '{}';
     v_relid oid;
     v_own_change boolean;
@@ -139,13 +154,13 @@ begin
         execute format('select exists (select from %s where xid = pg_current_xact_id())',
             pgstream_emulator.buffer(v_relid)) into v_own_change;
         v_sources := v_sources || jsonb_build_object(v_relid, jsonb_build_object(
-            'lsn', case when v_own_change or exists (select from pg_snapshot_xip(v_snapshot))
+            'lsn', case when v_own_change or exists (select from pg_snapshot_xip(v_moment.snapshot))
                 then coalesce(st.frontier #>> array['sources', v_relid::text, 'lsn'], '0/0')
-                else v_position::text end,
-            'snapshot_ts', v_moment));
+                else v_moment.position::text end,
+            'snapshot_ts', v_now));
     end loop;
     update pgstream.pgs_stream_tables s
-    set frontier = jsonb_build_object('sources', v_sources, 'data_timestamp', v_moment)
+    set frontier = jsonb_build_object('sources', v_sources, 'data_timestamp', v_now)
     where s.pgs_id = st.pgs_id;
 end
 $$;

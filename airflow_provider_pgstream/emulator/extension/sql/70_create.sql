@@ -76,7 +76,7 @@ create function pgstream_emulator.populate(st pgstream.pgs_stream_tables) return
 language plpgsql
 as $$
 begin
-    perform pgstream_emulator.refresh(st, 'ALL');
+    perform pgstream_emulator.refresh(st, pgstream_emulator.moment_of(st), 'ALL');
     update pgstream.pgs_stream_tables s set frontier = null where s.pgs_id = st.pgs_id;
 end
 $$;

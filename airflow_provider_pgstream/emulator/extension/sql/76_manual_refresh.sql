@@ -26,6 +26,7 @@ create function pgstream_emulator.refresh_by_hand(st pgstream.pgs_stream_tables)
 language plpgsql
 as $$
 declare
+    v_moment pgstream_emulator.moment := pgstream_emulator.moment_of(st);
     v_changes pgstream_emulator.changes;
     v_result pgstream_emulator.result;
 begin
@@ -34,7 +35,7 @@ begin
             raise info 'Stream table %.%: no previous frontier, performing FULL refresh first',
                 st.pgs_schema, st.pgs_name;
         end if;
-        perform pgstream_emulator.refresh(st, 'ALL');
+        perform pgstream_emulator.refresh(st, v_moment, 'ALL');
         raise info 'Stream table %.% refreshed (FULL)', st.pgs_schema, st.pgs_name;
         return;
     end if;
@@ -43,7 +44,7 @@ begin
         raise info '[pg_stream] Source table TRUNCATE detected — falling back to FULL refresh for %.%',
             st.pgs_schema, st.pgs_name;
     end if;
-    v_result := pgstream_emulator.refresh(st, pgstream_emulator.method(st, v_changes));
+    v_result := pgstream_emulator.refresh(st, v_moment, pgstream_emulator.method(st, v_changes));
     raise info 'Stream table %.% refreshed (DIFFERENTIAL: +% -%)', st.pgs_schema, st.pgs_name,
         v_result.rows_inserted, v_result.rows_deleted;
 end

@@ -55,6 +55,7 @@ language plpgsql
 as $$
 declare
     st pgstream.pgs_stream_tables;
+    v_moment pgstream_emulator.moment;
     v_changes pgstream_emulator.changes := (true, false);
     v_method text;
     v_action text;
@@ -68,12 +69,13 @@ begin
     if st.pgs_id is null then
         return 'SKIP';
     end if;
+    v_moment := pgstream_emulator.moment_of(st);
     if st.is_populated and not st.needs_reinit then
         v_changes := pgstream_emulator.changes_of(st);
     end if;
     v_method := case when st.needs_reinit then 'ALL' else pgstream_emulator.method(st, v_changes) end;
     v_action := pgstream_emulator.action_word(st, v_method);
-    v_result := pgstream_emulator.refresh(st, v_method);
+    v_result := pgstream_emulator.refresh(st, v_moment, v_method);
     if v_method = 'NOTHING' then -- such a turn leaves the frontier where it was, as the real engine's does
         update pgstream.pgs_stream_tables s set frontier = st.frontier where s.pgs_id = st.pgs_id;
     end if;
