@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 CONN_ID = "pgstream_test"
+TestBehavior.__test__ = False  # pytest would collect it for its name
 PROJECT = Path(__file__).with_name("project")
 ORDERS = [("ann", "toy", 10), ("ann", "book", 20), ("bob", "toy", 5), ("cid", "book", 7)]
 

@@ -183,7 +183,7 @@ def run_unserved(run_shop, shop, monkeypatch) -> Iterator[Callable[..., Any]]:
     shop.execute("drop database shop_unserved with (force)")
 
 
-def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, project, shop):
+def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, project, shop, capfd):
     dag = PgStreamDbtDag(dag_id="shop", **START, **project.configs(TestBehavior.NONE, select=BRANCH))
     dag.get_task("totals_run").callback = None
 
@@ -191,6 +191,8 @@ def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, pro
 
     assert str(tasks["totals_refresh"].state) == "failed"
     assert str(tasks["best_run"].state) == "upstream_failed"
+    said = capfd.readouterr()
+    assert "task totals_run did not tell which stream table model.shop.totals is" in said.out + said.err
 
 
 @pytest.mark.full
@@ -203,6 +205,7 @@ def test_a_stream_table_that_cosmos_own_parser_cannot_see_fails_rather_than_go_u
 
     tasks = {ti.task_id: ti for ti in run_dag(dag).get_task_instances()}
 
+    assert shop.exists("shop_live.order_totals")
     assert str(tasks["totals_run"].state) == "failed"
     assert not shop.exists("shop.best")
 

@@ -183,9 +183,9 @@ def test_a_gate_gives_up_after_an_hour_unless_told_otherwise(project):
 
 
 def test_airflow_can_serialize_a_gated_dag(project):
-    from airflow.serialization.serialized_objects import DagSerialization, SerializedDAG
+    from airflow.serialization import serialized_objects
 
     dag = PgStreamDbtDag(dag_id="shop", **START, **project.configs())
-    to_dict = DagSerialization.to_dict if hasattr(DagSerialization, "to_dict") else SerializedDAG.to_dict
+    serialization = getattr(serialized_objects, "DagSerialization", serialized_objects.SerializedDAG)
 
-    assert "totals.populated" in str(to_dict(dag))
+    assert "totals.populated" in str(serialization.to_dict(dag))
