@@ -99,7 +99,9 @@ def _create(name: str, wish: Wish) -> Program[RefreshResult]:
     yield from _create_anew(name, wish)
     after = (yield from look([name]))[name]
     action = engine.FULL if after.is_populated else None
-    return RefreshResult(outcome, action=action, data_timestamp=after.data_timestamp)
+    because = after.unattended_because
+    reason = f"nothing refreshes it by itself: {because}" if because else None
+    return RefreshResult(outcome, action=action, data_timestamp=after.data_timestamp, reason=reason)
 
 
 def _create_anew(name: str, wish: Wish) -> Program[None]:

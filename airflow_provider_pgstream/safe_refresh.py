@@ -18,6 +18,7 @@ from airflow_provider_pgstream import engine, queries
 from airflow_provider_pgstream.exceptions import (
     PgStreamError,
     SourceLocked,
+    StreamTableFailed,
     StreamTableSuspended,
 )
 from airflow_provider_pgstream.models import RefreshResult, Source, StreamTable
@@ -103,7 +104,11 @@ def _begin(name: str) -> Program[StreamTable]:
     reply = yield Run(queries.STREAM_TABLES, {"names": [name]})
     if not reply.rows:
         raise not_found(name)
-    return StreamTable.from_row(reply.rows[0])
+    table = StreamTable.from_row(reply.rows[0])
+    if table.vanished_sources or table.detached:
+        # The engine would say that all is well, and read nothing of the table that took the source's place.
+        raise StreamTableFailed(table.concerns[0])
+    return table
 
 
 def _reason_to_skip(table: StreamTable, options: RefreshOptions) -> str | None:

@@ -199,6 +199,17 @@ def test_source_that_is_gone_is_told(orders: Any, hook: PgStreamHook) -> None:
     assert NAME in str(error)
 
 
+def test_source_that_was_made_anew_is_told_instead_of_a_stale_table(orders: Any, hook: PgStreamHook) -> None:
+    hook.create(NAME, QUERY, schedule="1h")
+    orders.sql("drop table public.orders cascade")
+    orders.sql("create table public.orders (id int primary key, customer_id int, amount int)")
+    for full in (False, True):
+        error, _ = raised(hook.refresh, NAME, full=full)
+        assert isinstance(error, StreamTableFailed)
+        assert "dropped or made anew" in str(error)
+        assert "drop the stream table and create it again" in str(error)
+
+
 def test_backend_that_is_terminated_is_a_lost_connection(
     orders: Any, hook: PgStreamHook, in_thread: Any
 ) -> None:

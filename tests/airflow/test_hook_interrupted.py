@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import psycopg
@@ -67,8 +68,9 @@ def test_server_notices_that_a_worker_was_killed(orders: Any, hook: PgStreamHook
     finally:
         worker.kill()
         worker.wait()
+    deadline = time.monotonic() + 60
     while orders.sql(running):
-        pass
+        assert time.monotonic() < deadline
     assert orders.sql(ADVISORY) == 0
 
 

@@ -55,6 +55,17 @@ def test_create_without_schedule_unpopulated_and_paused(orders: Any, do: Any, ho
     assert (table.schedule, table.is_populated, table.status) == (None, False, "SUSPENDED")
 
 
+def test_created_table_that_nobody_will_refresh_says_so(
+    unserved_orders: Any, unserved_conn_id: str, told: Callable[[], str]
+) -> None:
+    operator = PgStreamCreateOperator(
+        task_id="t", stream_table=NAME, query=QUERY, schedule="1h", postgres_conn_id=unserved_conn_id
+    )
+    reason = operator.execute({})[NAME]["reason"]
+    assert reason == "nothing refreshes it by itself: no scheduler serves this database"
+    assert reason in told()
+
+
 def test_create_again_fails_skips_or_replaces(orders: Any, do: Any, hook: PgStreamHook) -> None:
     do(PgStreamCreateOperator, query=QUERY, schedule="1h")
     with pytest.raises(StreamTableExists, match=r"public\.order_totals exists already: set if_exists"):
