@@ -194,6 +194,7 @@ def test_drop_all_drops_what_models_made_and_nothing_else(totals):
     totals.sql("create schema marts")
     totals.model("other", QUERY, stream_table_schema="marts", stream_table_name="elsewhere")
     totals.model("a_view", "select * from {{ ref('order_totals') }}", materialized="view")
+    totals.model("second", "select customer_id, total from {{ ref('order_totals') }}")
     totals.run()
     result = totals.operation("drop_all_stream_tables")
     assert result.success, result.text
@@ -235,6 +236,7 @@ def test_drop_all_refuses_when_an_outsider_depends_on_one(totals, outsider, name
 
 def test_drop_all_force_drops_all_and_lists_it(totals):
     totals.sql("select pgstream.create_stream_table('public.foreign_one', 'select id from public.orders')")
+    totals.sql("select pgstream.create_stream_table('public.reads_it', 'select id from public.foreign_one')")
     totals.sql("create view theirs as select * from foreign_one")
     result = totals.operation("drop_all_stream_tables_force")
     assert result.success

@@ -2,7 +2,7 @@
 {% macro settings() %}
     {{ return({
         'schedule': pgstream.schedule_setting(),
-        'refresh_mode': pgstream.choice('refresh_mode', pgstream.setting('refresh_mode', 'DIFFERENTIAL'), ['FULL', 'DIFFERENTIAL']),
+        'refresh_mode': pgstream.choice('refresh_mode', pgstream.setting_of(config, 'refresh_mode', 'DIFFERENTIAL'), ['FULL', 'DIFFERENTIAL']),
         'initialize': pgstream.initialize_setting(),
         'status': pgstream.status_setting(),
         'refresh': pgstream.refresh_setting(),
@@ -12,12 +12,7 @@
 {% endmacro %}
 
 
-{# A key of the model's, else of its meta; an explicit null is a value. #}
-{% macro setting(key, default) %}
-    {{ return(pgstream.setting_of(config, key, default)) }}
-{% endmacro %}
-
-
+{# A key of a model's configuration, else of its meta; an explicit null is a value. #}
 {% macro setting_of(node_config, key, default) %}
     {%- set absent = '(absent)' -%}
     {%- set value = node_config.get(key, absent) -%}
@@ -44,7 +39,7 @@
 
 
 {% macro schedule_setting() %}
-    {%- set value = pgstream.setting('schedule', '1m') -%}
+    {%- set value = pgstream.setting_of(config, 'schedule', '1m') -%}
     {%- if value is none -%}
         {{ return(none) }}
     {%- endif -%}
@@ -58,7 +53,7 @@
 
 
 {% macro initialize_setting() %}
-    {%- set value = pgstream.setting('initialize', true) -%}
+    {%- set value = pgstream.setting_of(config, 'initialize', true) -%}
     {%- if value is not boolean -%}
         {%- do pgstream.invalid_setting('initialize', value, "true or false") -%}
     {%- endif -%}
@@ -68,7 +63,7 @@
 
 {# The engine's word for a paused table is SUSPENDED. #}
 {% macro status_setting() %}
-    {%- set value = pgstream.setting('status', none) -%}
+    {%- set value = pgstream.setting_of(config, 'status', none) -%}
     {%- if value is none -%}
         {{ return(none) }}
     {%- endif -%}
@@ -84,7 +79,7 @@
 {% macro refresh_setting() %}
     {%- set value = var('pgstream_refresh', none) -%}
     {%- if value is none -%}
-        {%- set value = pgstream.setting('refresh', 'never') -%}
+        {%- set value = pgstream.setting_of(config, 'refresh', 'never') -%}
     {%- else -%}
         {%- set value = ((config.get('meta') or {}).get('pgstream') or {}).get('refresh', value) -%}
     {%- endif -%}
@@ -100,7 +95,7 @@
 {% macro wait_setting() %}
     {%- set value = var('pgstream_wait_for_populated', none) -%}
     {%- if value is none -%}
-        {%- set value = pgstream.setting('wait_for_populated', false) -%}
+        {%- set value = pgstream.setting_of(config, 'wait_for_populated', false) -%}
     {%- endif -%}
     {%- set word = value | string | lower -%}
     {%- if word in ('true', 'false') -%}

@@ -3,7 +3,7 @@
     {%- do pgstream.require_engine() -%}
     {%- set own = pgstream.places_of_project() -%}
     {%- set doomed = [] -%}
-    {%- for node in pgstream.stream_table_models() -%}
+    {%- for node in pgstream.stream_table_models() | reverse -%}
         {%- set table = pgstream.table_of(node) -%}
         {%- set found = pgstream.look(table) -%}
         {%- if found.is_stream_table -%}
@@ -21,7 +21,7 @@
     {%- do pgstream.require_engine() -%}
     {%- set engine = pgstream.engine() -%}
     {%- set doomed = [] -%}
-    {%- for row in pgstream.rows('select ' ~ engine.schema_name ~ ' as schema, ' ~ engine.name ~ ' as name from ' ~ engine.stream_tables ~ ' order by 1, 2') -%}
+    {%- for row in pgstream.rows('select ' ~ engine.schema_name ~ ' as schema, ' ~ engine.name ~ ' as name from ' ~ engine.stream_tables ~ ' order by ' ~ engine.id ~ ' desc') -%}
         {%- set table = pgstream.table_at(row.schema, row.name) -%}
         {%- set found = pgstream.look(table) -%}
         {%- do doomed.append({'table': table, 'found': found, 'dependents': pgstream.dependents(found.oid) if found.oid is not none else []}) -%}
@@ -50,6 +50,7 @@
 {% endmacro %}
 
 
+{# Those that read others come first: the engine cannot drop a stream table whose source is gone. #}
 {% macro drop_together(doomed) %}
     {%- if not doomed -%}
         {%- do pgstream.say('there are no stream tables to drop') -%}
