@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_pgstream import conditions
+from airflow_provider_pgstream import compat, conditions
 from airflow_provider_pgstream.conditions import Fresh, InStatus, Populated
 from airflow_provider_pgstream.exceptions import PgStreamError, StreamTableNotFound
 from airflow_provider_pgstream.refresh_plan import RefreshPlan
@@ -75,7 +75,11 @@ async def background() -> AsyncIterator[Any]:
         waits("c", InStatus("SUSPENDED")),
         CaptureTrigger(["public.a"], 7, postgres_conn_id="c", hook_params={"database": "d"}),
         PgStreamRefreshOperationTrigger(RefreshPlan(["public.a"], full=True).to_json(), "c"),
-        PgStreamRefreshTrigger(["public.a"], "c", include_no_data=True, poll_interval=3),
+        *(
+            [PgStreamRefreshTrigger(["public.a"], "c", include_no_data=True, poll_interval=3)]
+            if compat.AIRFLOW_3
+            else []
+        ),
     ],
     ids=lambda trigger: type(trigger).__name__,
 )
