@@ -135,6 +135,8 @@ language plpgsql set search_path = pg_catalog
 as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed'
+        -- Locking the rows needs UPDATE, which a refresh on the real engine does not: somebody else will trim.
+        or not has_table_privilege(pgstream_emulator.buffer(v_source_relid), 'update')
         or not pg_try_advisory_xact_lock_shared(pgstream_emulator.capture_key(v_source_relid))
     then
         return;
