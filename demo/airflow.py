@@ -30,13 +30,18 @@ PATIENCE = 240.0  # seconds for Airflow to come up on a busy machine
 # This Airflow is told everything by the demo: what the user has set for another one does not count here.
 FOREIGN = ("AIRFLOW", "DBT_", "PGSTREAM_", "COSMOS_")
 
-# A task's process is a fork of the scheduler: what the scheduler has imported, two dozen dbt tasks need not.
+# A plugin. A task's process is a fork of the scheduler: what the scheduler has imported, fifty tasks need not.
 PRELOAD = """\
 import sys
 
 if "scheduler" in sys.argv:
+    import cosmos.operators.local
     import dbt.adapters.postgres
     import dbt.cli.main
+
+    import airflow_provider_pgstream.cosmos
+    import airflow_provider_pgstream.operators
+    import airflow_provider_pgstream.sensors
 """
 
 Opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -54,8 +59,8 @@ class Airflow:
         self.home = home
         self.url = f"http://{HOST}:{_free_port()}"
         shutil.rmtree(home, ignore_errors=True)
-        (home / "config").mkdir(parents=True)
-        (home / "config" / "airflow_local_settings.py").write_text(PRELOAD)
+        (home / "plugins").mkdir(parents=True)
+        (home / "plugins" / "preload.py").write_text(PRELOAD)
         self.environment = self._environment(dags, connections)
         self._token = ""
 
