@@ -57,7 +57,8 @@ def prepare(dsn: str) -> None:
 
 def drop(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     rows = connection.execute(
-        "select pgs_schema || '.' || pgs_name from pgstream.pgs_stream_tables where pgs_schema = %s", (SCHEMA,)
+        "select pgs_schema || '.' || pgs_name from pgstream.pgs_stream_tables where pgs_schema = %s",
+        (SCHEMA,),
     ).fetchall()
     for (name,) in rows:
         connection.execute("select pgstream.drop_stream_table(%s)", (name,))
@@ -65,7 +66,7 @@ def drop(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 def write(dsn: str, seed: int, stop: threading.Event) -> None:
-    """One writer: transactions of a few statements, open for some milliseconds, a fifth of them rolled back."""
+    """Write in short transactions of a few statements, a fifth of them rolled back."""
     rng = random.Random(seed)  # noqa: S311 - test data
     with psycopg.connect(dsn) as connection:
         while not stop.is_set():
@@ -117,7 +118,11 @@ def safe(dsn: str) -> Callable[[], None]:
     operator = PgStreamRefreshOperator(
         task_id="refresh", stream_table=names(), postgres_conn_id="right_rows", deferrable=False
     )
-    return lambda: operator.execute({})
+
+    def refresh() -> None:
+        operator.execute({})
+
+    return refresh
 
 
 def differences(dsn: str) -> Counts:
@@ -167,9 +172,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12)
     arguments = parser.parse_args()
     for how in ("naive", "safe") if arguments.how == "both" else (arguments.how,):
-        result = run(
-            arguments.dsn, {"naive": naive, "safe": safe}[how], arguments.writers, arguments.seconds
-        )
+        result = run(arguments.dsn, {"naive": naive, "safe": safe}[how], arguments.writers, arguments.seconds)
         rounds = result.pop("rounds")
         print(f"{how}: {rounds} rounds; rows that differ: {result}", flush=True)
     with psycopg.connect(arguments.dsn, autocommit=True) as connection:

@@ -33,6 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("full"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: `scripts/test full` runs it"))
 
+
 # A server with the real extension, instead of the emulator. Its database is emptied before each test.
 TEST_DSN = os.environ.get("PGSTREAM_TEST_DSN")
 MARK = "tests of airflow-provider-pgstream may drop everything in this database, and every role"

@@ -17,7 +17,9 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 def test_first_dag_of_the_readme_runs(
     pgstream_dsn: str, run_dag: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_POSTGRES_DEFAULT", pgstream_dsn.replace("postgresql://", "postgres://", 1))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_POSTGRES_DEFAULT", pgstream_dsn.replace("postgresql://", "postgres://", 1)
+    )
     (table,) = re.findall(r"-c '(create table .*)'", README)
     program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
     names: dict[str, Any] = {}

@@ -101,13 +101,17 @@ def test_every_file_of_the_package_is_in_the_distribution(
 
 @pytest.mark.parametrize("module", PUBLIC_NAMES)
 def test_public_names_import_from_the_wheel(installed: Path, home: dict[str, str], module: str) -> None:
-    program = f"from {module} import {', '.join(PUBLIC_NAMES[module])}; import {module} as m; print(m.__file__)"
+    program = (
+        f"from {module} import {', '.join(PUBLIC_NAMES[module])}; import {module} as m; print(m.__file__)"
+    )
     where = run(installed, home, "python", "-W", "error::SyntaxWarning", "-c", program).splitlines()[-1]
     assert str(installed.parent) in where
 
 
 def test_airflow_lists_the_provider(installed: Path, home: dict[str, str]) -> None:
-    printed = run(installed, home, "airflow", "providers", "get", "airflow-provider-pgstream", "--output", "json")
+    printed = run(
+        installed, home, "airflow", "providers", "get", "airflow-provider-pgstream", "--output", "json"
+    )
     (provider,) = json.loads(printed[printed.index("[") :])
     assert provider["Provider"] == "airflow-provider-pgstream"
     assert provider["Version"] == "0.1.0"
@@ -160,7 +164,13 @@ def test_without_extras_the_operators_import_and_cosmos_says_what_to_install(
     distributions: tuple[Path, Path], home: dict[str, str], tmp_path: Path
 ) -> None:
     bare = make_environment(tmp_path / "bare", str(distributions[1]))
-    run(bare, home, "python", "-c", "import airflow_provider_pgstream.operators, airflow_provider_pgstream.sensors")
+    run(
+        bare,
+        home,
+        "python",
+        "-c",
+        "import airflow_provider_pgstream.operators, airflow_provider_pgstream.sensors",
+    )
     done = subprocess.run(
         [bare / "python", "-c", "import airflow_provider_pgstream.cosmos"],
         cwd=home["HOME"],
