@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 from airflow.providers.common.compat.sdk import DAG
+from sqlalchemy import text
 
+from airflow_provider_pgstream import compat
 from airflow_provider_pgstream.sensors import PgStreamPopulatedSensor
 
 MODES = {
@@ -71,13 +73,13 @@ def test_sensor_waits_returns_and_emits_the_asset(
 
 
 def emitted() -> list[str]:
-    """Return the URIs of all assets that had an event."""
-    from airflow.models.asset import AssetEvent, AssetModel
+    """Return the URIs of all assets that had an event; Airflow 2 calls them datasets."""
     from airflow.utils.session import create_session
 
+    table = "asset" if compat.AIRFLOW_3 else "dataset"
+    query = f"select uri from {table} where id in (select {table}_id from {table}_event)"
     with create_session() as session:
-        query = session.query(AssetModel.uri).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
-        return [uri for (uri,) in query]
+        return [uri for (uri,) in session.execute(text(query))]
 
 
 def test_sensor_fails_when_the_table_is_missing(orders: Any, run_sensor: Callable[..., Any]) -> None:
