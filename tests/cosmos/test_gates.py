@@ -152,6 +152,7 @@ def asset_events() -> dict[str, set[str]]:
     return emitted
 
 
+@pytest.mark.airflow3
 def test_the_asset_of_a_stream_table_is_emitted_by_the_last_task_of_its_gate_alone(run_shop, shop):
     run_shop()
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cosmos.scheduled import scheduled
 
-pytestmark = pytest.mark.airflow3
+pytestmark = [pytest.mark.airflow3, pytest.mark.timeout(1500)]
 
 
 @pytest.mark.parametrize(
