@@ -17,6 +17,10 @@ from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
 NAME = "public.order_totals"
 LATE = "-c default_transaction_isolation=repeatable\\ read"
 WAITING = "select count(*) from pg_locks where not granted and relation = 'public.orders'::regclass"
+RUNNING = (
+    "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
+    " and query ~ 'refresh_stream_table'"
+)
 ADVISORY = "select count(*) from pg_locks where locktype = 'advisory'"
 
 
@@ -26,51 +30,55 @@ def hook(orders: Any, pgstream_conn_id: str) -> PgStreamHook:
     return PgStreamHook(postgres_conn_id=pgstream_conn_id)
 
 
-def test_task_that_times_out_leaves_no_statement_waiting(orders: Any, hook: PgStreamHook) -> None:
+@pytest.fixture
+def slow(orders: Any, hook: PgStreamHook) -> str:
+    """A stream table whose refresh takes ten minutes."""
+    function = "function public.slow() returns int volatile language sql as 'select 1 from pg_sleep({})'"
+    orders.sql("create " + function.format(0))
+    hook.create("public.slow_one", "select id, public.slow() as n from public.orders", refresh_mode="FULL")
+    orders.sql("create or replace " + function.format(600))
+    return "public.slow_one"
+
+
+def ends(orders: Any, query: str) -> bool:
+    """Await that a count becomes nothing; ten minutes are not waited for."""
+    deadline = time.monotonic() + 60
+    while orders.sql(query):
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def test_task_that_times_out_leaves_no_statement_running(orders: Any, hook: PgStreamHook, slow: str) -> None:
     def time_out(*_: Any) -> None:
         raise AirflowTaskTimeout("timed out")
 
     before = signal.signal(signal.SIGALRM, time_out)
-    with psycopg.connect(orders.connection.info.dsn) as writer:
-        writer.execute("insert into public.orders values (3, 3, 30)")
-        signal.setitimer(signal.ITIMER_REAL, 0.5)
-        try:
-            with pytest.raises(AirflowTaskTimeout):
-                hook.refresh(NAME, lock_timeout=120)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-        assert orders.sql(WAITING) == 0
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(AirflowTaskTimeout):
+            hook.refresh(slow)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert ends(orders, RUNNING)
+    assert orders.sql(ADVISORY) == 0
     assert hook.refresh(NAME).outcome == "refreshed"
 
 
-def test_server_notices_that_a_worker_was_killed(orders: Any, hook: PgStreamHook) -> None:
-    orders.sql(
-        "create function public.slow() returns int volatile language sql as 'select 1 from pg_sleep(0)'"
-    )
-    hook.create("public.slow_one", "select id, public.slow() as n from public.orders", refresh_mode="FULL")
-    orders.sql(
-        "create or replace function public.slow() returns int volatile language sql as"
-        " 'select 1 from pg_sleep(600)'"
-    )
+def test_server_notices_that_a_worker_was_killed(orders: Any, hook: PgStreamHook, slow: str) -> None:
     program = (
         "from airflow_provider_pgstream.hooks.pgstream import PgStreamHook;"
-        f"PgStreamHook(postgres_conn_id={hook.get_conn_id()!r}).refresh('public.slow_one')"
+        f"PgStreamHook(postgres_conn_id={hook.get_conn_id()!r}).refresh({slow!r})"
     )
     worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
-    running = (
-        "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
-        " and query ~ 'refresh_stream_table'"
-    )
     try:
-        while not orders.sql(running):
+        while not orders.sql(RUNNING):
             assert worker.poll() is None
     finally:
         worker.kill()
         worker.wait()
-    deadline = time.monotonic() + 60
-    while orders.sql(running):
-        assert time.monotonic() < deadline
+    assert ends(orders, RUNNING)
     assert orders.sql(ADVISORY) == 0
 
 
