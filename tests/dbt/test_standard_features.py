@@ -136,7 +136,9 @@ def test_data_tests_ls_build_docs_and_show(project):
     built = project.dbt("build")
     assert built.success, built.text
     assert set(built.statuses.values()) == {"success", "pass"}
-    listed = project.dbt("ls", "--quiet", "--select", "config.materialized:stream_table", "--output", "name")
+    listed = project.dbt(
+        "ls", "--resource-type", "model", "--select", "config.materialized:stream_table", "--output", "name"
+    )
     assert listed.names == ["t"]
     assert project.dbt("docs", "generate").success
     catalog = json.loads((project.path / "target/catalog.json").read_text())
