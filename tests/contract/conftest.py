@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 REAL = "PGSTREAM_TEST_DSN" in os.environ
 PATIENCE = 60.0  # seconds after which the real engine's scheduler is taken never to do something
+NUDGE = 8.0  # seconds after which it is reminded
 CANARY = "canary.refreshed"
 
 
@@ -129,11 +130,14 @@ class Engine:
                 self._await_canary()
 
     def _await_canary(self) -> None:
-        if self.one("select to_regclass(%s) is null", CANARY):
-            self.run("create schema canary", "create table canary.source (x int)")
-            self.create(CANARY, "select count(x) as n from canary.source", "1s", "FULL")
+        self._make_canary()
         seen = len(self.history(CANARY))
         self._poll(lambda: len(self.history(CANARY)) >= seen + 2, "two turns of the scheduler")
+
+    def _make_canary(self) -> None:
+        if self.one("select to_regclass(%s) is null", CANARY):
+            self.run("create schema if not exists canary", "create table if not exists canary.source (x int)")
+            self.create(CANARY, "select count(x) as n from canary.source", "1s", "FULL")
 
     def until(self, query: str, *values: Any) -> None:
         """Let the scheduler work until a query is true."""
@@ -147,9 +151,16 @@ class Engine:
         raise AssertionError(f"five turns of the scheduler did not make this true: {query}")
 
     def _poll(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+        started = nudged = time.monotonic()
         while not condition():
-            assert time.monotonic() < deadline, f"not within {PATIENCE:.0f} s: {what}"
+            now = time.monotonic()
+            assert now < started + PATIENCE, f"not within {PATIENCE:.0f} s: {what}"
+            if now > nudged + NUDGE:
+                # The real scheduler sometimes overlooks a table until the next one is created.
+                self._make_canary()
+                self.create("canary.nudge", "select count(x) as n from canary.source", None, "FULL")
+                self.run("select pgstream.drop_stream_table('canary.nudge')")
+                nudged = now
             time.sleep(0.05)
 
 
