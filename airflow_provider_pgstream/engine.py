@@ -20,6 +20,7 @@ INTERNAL_COLUMNS = (ROW_ID, ROW_COUNT)
 
 ALERT_CHANNEL = "pg_stream_alert"
 CHANGE_TRIGGER = "pg_stream_cdc_"
+TRUNCATE_TRIGGER = "pg_stream_cdc_truncate_"
 SCHEDULER_PROCESS = "pg_stream scheduler"
 SCHEDULER_DATABASE = "postgres"
 """pg_stream 0.1.1 runs its scheduler in this database only."""

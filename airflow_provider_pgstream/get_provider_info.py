@@ -27,7 +27,9 @@ def get_provider_info() -> dict[str, Any]:
             "operators.alter", "operators.create", "operators.drop", "operators.refresh", "operators.verify"
         ),
         "sensors": _modules("sensors.cdc_health", "sensors.freshness", "sensors.populated", "sensors.status"),
-        "triggers": _modules("triggers.refresh", "triggers.stream_table", "triggers.watcher"),
+        "triggers": _modules(
+            "triggers.capture", "triggers.refresh", "triggers.stream_table", "triggers.watcher"
+        ),
         "connection-types": [
             {
                 "connection-type": "pgstream",

@@ -172,15 +172,19 @@ select s.oid, n.nspname || '.' || c.relname as name, s.cdc_mode,
        coalesce(h.slot_name, s.slot_name) as slot_name, h.lag_bytes, h.alert,
        case when s.cdc_mode = 'WAL' then
               case when h.alert = 'replication_slot_missing' then 'slot missing' else 'ok' end
-            when t.tgenabled is null then 'missing'
-            when t.tgenabled = 'D' then 'disabled'
+            when t.present < 2 then 'missing' -- one for rows, one for TRUNCATE
+            when t.disabled then 'disabled'
             else 'ok' end as capture,
        s.stream_tables
   from captured s
   left join pg_catalog.pg_class c on c.oid = s.source_relid
   left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  left join pg_catalog.pg_trigger t
-    on t.tgrelid = s.source_relid and t.tgname = '{engine.CHANGE_TRIGGER}' || s.oid
+  left join lateral (
+         select count(*) as present, pg_catalog.bool_or(tg.tgenabled = 'D') as disabled
+           from pg_catalog.pg_trigger tg
+          where tg.tgrelid = s.source_relid
+            and tg.tgname in ('{engine.CHANGE_TRIGGER}' || s.oid, '{engine.TRUNCATE_TRIGGER}' || s.oid)
+         ) t on true
   left join {engine.SCHEMA}.check_cdc_health() h on h.source_relid = s.oid
  where %(names)s::text[] is null or s.stream_tables && %(names)s::text[]
  order by s.oid

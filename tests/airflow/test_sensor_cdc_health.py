@@ -35,6 +35,8 @@ def test_sensor_needs_no_scheduler_where_none_serves(unserved_orders: Any, unser
     [
         ("alter table public.orders disable trigger user", "change trigger is disabled"),
         ("drop trigger {trigger} on public.orders", "change trigger is missing"),
+        ("drop trigger {truncate} on public.orders", "change trigger is missing"),
+        ("alter table public.orders disable trigger {truncate}", "change trigger is disabled"),
         ("drop table public.orders cascade", "was dropped or made anew"),
     ],
 )
@@ -42,8 +44,10 @@ def test_sensor_fails_at_once_when_changes_are_not_captured(
     unserved_orders: Any, unserved_conn_id: str, fault: str, words: str
 ) -> None:
     unserved_orders.create()
-    trigger = unserved_orders.sql("select 'pg_stream_cdc_' || 'public.orders'::regclass::oid")
-    unserved_orders.sql(fault.format(trigger=trigger))
+    oid = unserved_orders.sql("select 'public.orders'::regclass::oid")
+    unserved_orders.sql(
+        fault.format(trigger=f"pg_stream_cdc_{oid}", truncate=f"pg_stream_cdc_truncate_{oid}")
+    )
     with pytest.raises(CaptureBroken, match=words) as error:
         sensor(unserved_conn_id).execute({})
     assert "public.order_totals" in str(error.value)
