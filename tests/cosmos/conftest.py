@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -85,8 +86,13 @@ class Shop:
 
 
 @pytest.fixture
-def shop(pgstream_dsn: str, pgstream_conn_id: str) -> Shop:
+def shop(pgstream_dsn: str, pgstream_conn_id: str, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A database with orders, in which dbt has not yet run."""
+    variable = f"AIRFLOW_CONN_{pgstream_conn_id.upper()}"
+    connection = json.loads(os.environ[variable])
+    # Cosmos' profile wants a password, even for a server that asks for none.
+    connection["password"] = connection["password"] or "none"
+    monkeypatch.setenv(variable, json.dumps(connection))
     shop = Shop(pgstream_dsn, pgstream_conn_id)
     shop.execute("drop schema if exists shop, shop_live, raw cascade")
     shop.execute("create schema raw; create table raw.orders (customer text, kind text, amount int)")
