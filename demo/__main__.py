@@ -54,7 +54,8 @@ def show(chosen: Namespace) -> None:
         stack.enter_context(only_one(STATE))
         flights = database.make(chosen.dsn or _emulator(stack))
         tell(f"database '{database.NAME}' is empty, with pg_stream {results.version(flights)}")
-        airflow = Airflow(STATE / "airflow", ROOT / "dags", {"flights": flights.airflow_connection()})
+        dags = [ROOT / "dags" / f"{DAG_ID}.py", ROOT / "dags" / "dbt"]
+        airflow = Airflow(STATE / "airflow", dags, {"flights": flights.airflow_connection()})
         processes = stack.enter_context(Processes())
         tell("making Airflow's own tables")
         airflow.make_metadata(processes)

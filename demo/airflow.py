@@ -30,7 +30,7 @@ PATIENCE = 240.0  # seconds for Airflow to come up on a busy machine
 # This Airflow is told everything by the demo: what the user has set for another one does not count here.
 FOREIGN = ("AIRFLOW", "DBT_", "PGSTREAM_", "COSMOS_")
 
-# A plugin. A task's process is a fork of the scheduler: what the scheduler has imported, fifty tasks need not.
+# A plugin: a task's process is a fork of the scheduler, and need not import what the scheduler has.
 PRELOAD = """\
 import sys
 
@@ -51,23 +51,26 @@ class Airflow:
     """Airflow with all the processes of a deployment, its metadata in SQLite, in a directory of its own.
 
     :param home: the directory, which is emptied.
-    :param dags: the folder of the DAGs.
+    :param dags: the files of the DAGs, and what they read: nothing else of their folder is run.
     :param connections: Airflow connections as JSON, by id.
     """
 
-    def __init__(self, home: Path, dags: Path, connections: dict[str, str]) -> None:
+    def __init__(self, home: Path, dags: list[Path], connections: dict[str, str]) -> None:
         self.home = home
         self.url = f"http://{HOST}:{_free_port()}"
         shutil.rmtree(home, ignore_errors=True)
         (home / "plugins").mkdir(parents=True)
         (home / "plugins" / "preload.py").write_text(PRELOAD)
-        self.environment = self._environment(dags, connections)
+        (home / "dags").mkdir()
+        for path in dags:
+            (home / "dags" / path.name).symlink_to(path)
+        self.environment = self._environment(connections)
         self._token = ""
 
-    def _environment(self, dags: Path, connections: dict[str, str]) -> dict[str, str]:
+    def _environment(self, connections: dict[str, str]) -> dict[str, str]:
         settings: dict[str, dict[str, Any]] = {
             "CORE": {
-                "DAGS_FOLDER": dags,
+                "DAGS_FOLDER": self.home / "dags",
                 "DAGBAG_IMPORT_TIMEOUT": PATIENCE,  # dbt is slow to begin with
                 "LOAD_EXAMPLES": False,
                 "DAGS_ARE_PAUSED_AT_CREATION": False,
