@@ -143,14 +143,14 @@ def refresh_when_waited_for(shop: Any, task_id: str) -> None:
     shop.execute("select pgstream.refresh_stream_table('shop_live.order_totals')")
 
 
-def asset_events() -> dict[str, set[str]]:
-    """Return which tasks have emitted each asset."""
+def asset_events(run_id: str) -> dict[str, set[str]]:
+    """Return which tasks of a run have emitted each asset."""
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session
 
     emitted: dict[str, set[str]] = {}
     with create_session() as session:
-        for event in session.query(AssetEvent).filter_by(source_dag_id="shop"):
+        for event in session.query(AssetEvent).filter_by(source_dag_id="shop", source_run_id=run_id):
             path = "/".join(event.asset.uri.split("/")[-2:])
             emitted.setdefault(path, set()).add(event.source_task_id)
     return emitted
@@ -158,9 +158,9 @@ def asset_events() -> dict[str, set[str]]:
 
 @pytest.mark.airflow3
 def test_the_asset_of_a_stream_table_is_emitted_by_the_last_task_of_its_gate_alone(run_shop, shop):
-    run_shop()
+    run_id = run_shop()["totals_run"].run_id
 
-    assert asset_events()["shop_live/order_totals"] == {"totals_populated"}
+    assert asset_events(run_id)["shop_live/order_totals"] == {"totals_populated"}
 
 
 def test_a_schedule_that_nobody_keeps_is_told_once_with_what_to_set(run_unserved, capfd):
@@ -187,7 +187,7 @@ def run_unserved(run_shop, shop, monkeypatch) -> Iterator[Callable[..., Any]]:
     shop.execute("drop database shop_unserved with (force)")
 
 
-def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, project, shop, capfd):
+def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, project, shop, capfd, caplog):
     dag = PgStreamDbtDag(dag_id="shop", **START, **project.configs(TestBehavior.NONE, select=BRANCH))
     dag.get_task("totals_run").callback = None
 
@@ -196,7 +196,8 @@ def test_a_gate_whose_run_task_has_told_no_relation_says_what_to_do(run_dag, pro
     assert str(tasks["totals_refresh"].state) == "failed"
     assert str(tasks["best_run"].state) == "upstream_failed"
     said = capfd.readouterr()
-    assert "task totals_run did not tell which stream table model.shop.totals is" in said.out + said.err
+    told = said.out + said.err + caplog.text
+    assert "task totals_run did not tell which stream table model.shop.totals is" in told
 
 
 @pytest.mark.full
