@@ -58,9 +58,15 @@
 {% endmacro %}
 
 
-{# One statement of ours, which commits by itself. #}
-{% macro execute_steps(table, purpose, steps) %}
-    {%- do run_query(pgstream.attempt(table, purpose, steps)) -%}
+{# PL/pgSQL steps of ours as a transaction of their own. #}
+{% macro execute_steps(table, purpose, steps, keep_error=false) %}
+    {%- do pgstream.run_and_commit(pgstream.attempt(table, purpose, steps, keep_error=keep_error)) -%}
+{% endmacro %}
+
+
+{# Whether dbt commits what an operation does depends on its version: this does not. #}
+{% macro run_and_commit(statement) %}
+    {%- do run_query('begin;\n' ~ statement ~ ';\ncommit') -%}
 {% endmacro %}
 
 

@@ -54,7 +54,7 @@
         {{ return('ERROR left out, because it reads ' ~ broken | map('replace', 'model.', '') | join(', ')) }}
     {%- endif -%}
     {%- set full = pgstream.must_recompute(refreshed) -%}
-    {%- do run_query(pgstream.attempt(table, 'refreshed', pgstream.refresh_steps(table, full=full), keep_error=true)) -%}
+    {%- do pgstream.execute_steps(table, 'refreshed', pgstream.refresh_steps(table, full=full), keep_error=true) -%}
     {%- set error = pgstream.rows("select current_setting('pgstream.error') as text")[0].text -%}
     {%- if error -%}
         {{ return('ERROR ' ~ error) }}

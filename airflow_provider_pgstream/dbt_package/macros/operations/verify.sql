@@ -10,9 +10,11 @@
         {{ exceptions.raise_compiler_error("stream table " ~ pgstream.engine_name(table) ~ " was never populated: dbt run-operation pgstream_refresh --args '{model_name: " ~ model_name ~ "}'") }}
     {%- endif -%}
     {%- set is_paused = found.status == 'SUSPENDED' -%}
+    {%- do run_query('commit') -%}
     {%- do run_query('begin transaction isolation level repeatable read') -%}
     {%- if not is_paused -%}
-        {%- do pgstream.execute_steps(table, 'verified', '            perform ' ~ pgstream.engine().refresh ~ '(' ~ pgstream.literal(pgstream.engine_name(table)) ~ ');') -%}
+        {%- set step = '            perform ' ~ pgstream.engine().refresh ~ '(' ~ pgstream.literal(pgstream.engine_name(table)) ~ ');' -%}
+        {%- do run_query(pgstream.attempt(table, 'verified', step)) -%}
     {%- endif -%}
     {%- do run_query("set local search_path = " ~ pgstream.engine().search_path) -%}
     {%- set difference = pgstream.rows(pgstream.difference_query(table, found.query, limit | int))[0] -%}
