@@ -12,7 +12,7 @@ from typing import Any
 from demo.airflow import Airflow
 from demo.processes import Processes
 
-DAGS = Path(__file__).with_name("dags")
+DAG = Path(__file__).with_name("dags") / "shop.py"
 PATIENCE = 300.0
 ENDED = {"success", "failed"}
 
@@ -66,7 +66,7 @@ def scheduled(
     home: Path, project: Path, connection: str, *, execution_mode: str, test_behavior: str, **gates: Any
 ) -> Iterator[ScheduledShop]:
     """Start Airflow with the project's DAG, and stop it in the end."""
-    airflow = Airflow(home, DAGS, {"pgstream_test": connection})
+    airflow = Airflow(home, [DAG], {"pgstream_test": connection})
     airflow.environment["SHOP"] = json.dumps(
         {
             "project": str(project),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import threading
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
+from airflow.providers.common.compat.sdk import conf
 from cosmos.constants import LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag
@@ -77,12 +80,14 @@ def eventually(condition: Callable[[], Any]) -> None:
 
 
 def state_of(task_id: str) -> str | None:
-    """Return the state that Airflow's database has for a task of the run that goes on."""
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        return session.query(TaskInstance.state).filter_by(dag_id="shop", task_id=task_id).limit(1).scalar()
+    """Return the state that Airflow's database has for a task, in the last run that has come to it."""
+    path = conf.get("database", "sql_alchemy_conn").removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        found = connection.execute(
+            "select state from task_instance where dag_id = 'shop' and task_id = ? order by queued_dttm desc",
+            [task_id],
+        ).fetchone()
+    return found and found[0]
 
 
 @pytest.mark.airflow3  # dag.test() of Airflow 2 keeps the states to itself until the run ends
@@ -99,13 +104,11 @@ def test_downstream_runs_after_another_session_has_populated_the_table(run_shop,
         shop.execute("select pgstream.refresh_stream_table('shop_live.order_totals')")
         seen["populated at"] = shop.rows("select clock_timestamp()")[0][0]
 
-    populating = threading.Thread(target=populate)
-    populating.start()
-    tasks = run_shop(
-        refresh="never",
-        sensor_args={"on_unattended": "wait", "poke_interval": 0.5, "deferrable": deferrable, "timeout": 120},
-    )
-    populating.join()
+    waiting = {"on_unattended": "wait", "poke_interval": 0.5, "deferrable": deferrable, "timeout": 120}
+    with ThreadPoolExecutor() as pool:
+        populating = pool.submit(populate)
+        tasks = run_shop(refresh="never", sensor_args=waiting)
+        populating.result()
 
     assert seen["downstream before"] is False
     assert states(tasks) == {"success"}
@@ -129,10 +132,11 @@ def test_a_gate_for_fresh_data_waits_for_a_refresh_that_comes_after_its_model_ra
     shop.order("dan", "toy", 100)
     shop.execute("select pgstream.alter_stream_table('shop_live.order_totals', schedule => '1h')")
 
-    refreshing = threading.Thread(target=refresh_when_waited_for, args=(shop, "totals_fresh"))
-    refreshing.start()
-    tasks = run_shop(wait_for="fresh", sensor_args={"deferrable": True, "poke_interval": 0.5, "timeout": 120})
-    refreshing.join()
+    waiting = {"deferrable": True, "poke_interval": 0.5, "timeout": 120}
+    with ThreadPoolExecutor() as pool:
+        refreshing = pool.submit(refresh_when_waited_for, shop, "totals_fresh")
+        tasks = run_shop(wait_for="fresh", sensor_args=waiting)
+        refreshing.result()
 
     assert states(tasks) == {"success"}
     assert shop.best() == shop.best_of_the_orders() == [("dan", 100), ("ann", 30)]
