@@ -123,16 +123,17 @@ class Airflow:
 
         :raises DemoError: if Airflow refuses.
         """
-        self._start("db-migrate", ["db", "migrate"], processes)
+        self.start_component("db-migrate", ["db", "migrate"], processes)
         if processes.wait("db-migrate") != 0:
             raise DemoError(f"`airflow db migrate` failed:\n{self._tail('db-migrate')}")
 
     def start(self, processes: Processes) -> None:
         """Start scheduler, DAG processor, triggerer and API server."""
         for name, command in COMPONENTS.items():
-            self._start(name, command, processes)
+            self.start_component(name, command, processes)
 
-    def _start(self, name: str, command: list[str], processes: Processes) -> None:
+    def start_component(self, name: str, command: list[str], processes: Processes) -> None:
+        """Start one of Airflow's commands, with a log of its own."""
         processes.start(name, [sys.executable, "-m", "airflow", *command], self.log(name), self.environment)
 
     def wait_for(self, dag_id: str, processes: Processes, tell: Callable[[str], None]) -> None:

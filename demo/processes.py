@@ -24,7 +24,7 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self.started: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class Processes:
     def start(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         """Start a process whose output goes to a file."""
         with held(), log.open("ab") as output:
-            self._started[name] = subprocess.Popen(
+            self.started[name] = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -49,34 +49,34 @@ class Processes:
 
     def wait(self, name: str) -> int:
         """Return a process's exit code when it has ended."""
-        return self._started[name].wait()
+        return self.started[name].wait()
 
     def ended(self) -> dict[str, int]:
         """Return the exit code of each process that has ended."""
         return {
-            name: process.returncode for name, process in self._started.items() if process.poll() is not None
+            name: process.returncode for name, process in self.started.items() if process.poll() is not None
         }
 
     def stop(self) -> None:
         """End all of them: asked first, then made to."""
-        sessions = {process.pid for process in self._started.values()}
-        for process in self._started.values():
+        sessions = {process.pid for process in self.started.values()}
+        for process in self.started.values():
             if process.poll() is None:
                 process.terminate()
         deadline = time.monotonic() + PATIENCE
         while _members(sessions) and time.monotonic() < deadline:
-            for process in self._started.values():
+            for process in self.started.values():
                 process.poll()
             time.sleep(0.1)
         while members := _members(sessions):
             for pid in members:
                 _kill(pid)
-            for process in self._started.values():
+            for process in self.started.values():
                 process.poll()
             time.sleep(0.05)
-        for process in self._started.values():
+        for process in self.started.values():
             process.wait()  # the dead are no members, and want to be fetched all the same
-        self._started.clear()
+        self.started.clear()
 
 
 def _members(sessions: set[int]) -> list[int]:

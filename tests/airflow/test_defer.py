@@ -75,10 +75,10 @@ class Services:
 
     def kill_triggerer(self) -> None:
         """Kill the triggerer with all of its processes, and start it again."""
-        triggerer = self.processes._started["triggerer"]
+        triggerer = self.processes.started["triggerer"]
         os.killpg(triggerer.pid, signal.SIGKILL)
         triggerer.wait()
-        self.airflow._start("triggerer", ["triggerer", "--skip-serve-logs"], self.processes)
+        self.airflow.start_component("triggerer", ["triggerer", "--skip-serve-logs"], self.processes)
 
     def runs(self, dag_id: str) -> list[str]:
         """Return the states of a DAG's runs."""
@@ -94,7 +94,7 @@ def services(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     dsn = os.environ.get("PGSTREAM_TEST_DSN") or request.getfixturevalue("pgstream_server").dsn()
     airflow = Airflow(
         tmp_path_factory.mktemp("airflow") / "home",
-        DAGS,
+        sorted(DAGS.glob("*.py")),
         {CONN_ID: dsn.replace("postgresql://", "postgres://")},
     )
     airflow.environment.update(SETTINGS)
