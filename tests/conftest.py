@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,9 @@ os.environ.setdefault("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{_HOME}
 os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "false")
 
 CONN_ID = "pgstream_test"
+
+# A shell's background job ignores Ctrl-C, and so would the programs that tests start in order to interrupt them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
