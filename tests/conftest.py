@@ -25,7 +25,7 @@ os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "false")
 
 CONN_ID = "pgstream_test"
 
-# A shell's background job ignores Ctrl-C, and so would the programs that tests start in order to interrupt them.
+# A shell's background job ignores Ctrl-C, and so would what tests start there in order to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
