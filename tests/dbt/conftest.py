@@ -229,15 +229,6 @@ def is_emulator() -> bool:
     return "PGSTREAM_TEST_DSN" not in os.environ
 
 
-@pytest.fixture(scope="session")
-def run_scheduler(request: pytest.FixtureRequest, is_emulator: bool) -> Callable[[], None]:
-    """One turn of the scheduler now, where it is ours to ask; the real one makes its turns by itself."""
-    if is_emulator:
-        server = request.getfixturevalue("pgstream_server")
-        return lambda: server.run_scheduler()
-    return lambda: None
-
-
 def make_template(server: psycopg.Connection[Any], engine_dsn: str) -> None:
     """Make an empty database with the extension, to copy, unless it is there (a reset drops it)."""
     if server.execute("select 1 from pg_database where datname = %s", (TEMPLATE,)).fetchone():
@@ -281,13 +272,17 @@ def served_project(
     project_directory: Path, engine_dsn: str, is_emulator: bool, request: pytest.FixtureRequest
 ) -> Iterator[Project]:
     """An empty project in database ``postgres``, which the scheduler serves."""
-    if is_emulator:
-        request.getfixturevalue("pgstream_server").reset()
+    server = request.getfixturevalue("pgstream_server") if is_emulator else None
+    if server:
+        server.reset()
+        server.start_scheduler()
     project = start_afresh(Project(project_directory, engine_dsn))
     clean_served_database(project)
     project.sql(ORDERS)
     yield project
     clean_served_database(project)
+    if server:
+        server.stop_scheduler()
 
 
 def clean_served_database(project: Project) -> None:

@@ -108,27 +108,13 @@ def test_a_table_that_its_own_model_pauses_is_not_refreshed(project):
     assert project.stream_table("t")["status"] == "SUSPENDED"
 
 
-def test_dbt_waits_for_the_scheduler_where_it_serves(served_project, run_scheduler):
-    import threading
-
+def test_dbt_waits_for_the_scheduler_where_it_serves(served_project):
     project = served_project
     project.model("t", QUERY, initialize=False, schedule="1h")
     assert project.run().success
     project.model("t", QUERY, initialize=False, schedule="1h", status="ACTIVE", wait_for_populated=60)
-    done = threading.Event()
-
-    def turns():
-        while not done.wait(0.3):
-            run_scheduler()
-
-    thread = threading.Thread(target=turns)
-    thread.start()
-    try:
-        result = project.run()
-    finally:
-        done.set()
-        thread.join()
-    assert result.success, result.text
+    result = project.run()
+    assert result.messages["t"] == "altered: status from INITIALIZING to ACTIVE"  # and not refreshed by dbt
     assert total(project) == 5050
 
 

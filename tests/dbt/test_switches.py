@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 
+DBT = tuple(int(part) for part in importlib.metadata.version("dbt-core").split(".")[:2])
 QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders') }} group by customer_id"
 KINDS = {"view": "v", "table": "r", "materialized_view": "m", "incremental": "r"}
 FLAGS = [
@@ -53,6 +56,10 @@ def test_a_stream_table_becomes_something_else(project, kind, flags):
     project.model("t", QUERY, materialized=kind)
 
     result = project.run(*flags)
+    if kind == "materialized_view" and not flags and DBT < (1, 7):
+        # dbt's own: 1.6 replaces no table, of whatever kind, by a materialized view.
+        assert project.stream_table("t") is not None
+        return
     if kind == "incremental" and not flags:
         # dbt's own: it takes the stream table for its table and finds columns that are not its own.
         assert project.stream_table("t") is not None

@@ -51,6 +51,9 @@ begin
                 get stacked diagnostics
                     v_code = returned_sqlstate, v_message = message_text,
                     v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+                if v_code = 'XX000' then
+                    v_detail := null;  -- a backtrace of the engine's
+                end if;
                 v_hint := coalesce(nullif(v_hint, ''), {{ pgstream.hint_for('v_message', 'v_code') }});
         end;
         perform pg_advisory_unlock_all();

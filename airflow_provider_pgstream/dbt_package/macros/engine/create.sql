@@ -11,6 +11,8 @@
     {%- set engine = pgstream.engine() -%}
     {%- set name = pgstream.literal(pgstream.engine_name(table)) -%}
     {%- set steps %}
+            -- PostgreSQL names what is missing; the engine would only say that a table of results was empty.
+            execute {{ pgstream.literal('select from (' ~ query ~ ') as query limit 0') }};
             perform {{ engine.create }}(
                 {{ name }},
                 {{ pgstream.literal(query) }},

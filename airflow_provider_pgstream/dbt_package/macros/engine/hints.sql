@@ -13,6 +13,7 @@
         ('materialized view', "use refresh_mode='FULL', or read the tables behind the materialized view"),
         ('foreign table', "use refresh_mode='FULL'"),
         ('unsupported operator for DIFFERENTIAL', "use refresh_mode='FULL', or write the query without it"),
+        ('char boundary', "the engine cannot read a query with a letter outside ASCII, not even in a comment: write escapes, U&'gr\\00f6\\00dfe'"),
         ('__pgs_row_id.* specified more than once|column reference "__pgs|SpiTupleTable positioned', 'a stream table that reads another must not take its internal columns along (select {{ pgstream.star(ref(...)) }} instead of *), and every name in the query needs its schema'),
         ('INSERT has more expressions', 'this table was laid out for another refresh mode: run dbt with --full-refresh'),
         ('invalid (duration|cron|schedule)|schedule.*(minimum|shortest|least)', 'a schedule is a duration (90s, 5m, 1h30m), a cron expression of 5 to 7 fields, an alias such as @hourly, or null'),
