@@ -167,13 +167,15 @@ def test_the_asset_of_a_stream_table_is_emitted_by_the_last_task_of_its_gate_alo
     assert asset_events(run_id)["shop_live/order_totals"] == {"totals_populated"}
 
 
-def test_a_schedule_that_nobody_keeps_is_told_once_with_what_to_set(run_unserved, capfd):
+def test_a_schedule_that_nobody_keeps_is_told_once_with_what_to_set(run_unserved, capfd, caplog):
     run_unserved(refresh="auto")
 
     said = capfd.readouterr()
     warning = "shop_live.order_totals has the schedule '5m', but no scheduler serves this database"
-    assert (said.out + said.err).count(warning) == 1
-    assert 'Set refresh="always" of the gate' in said.out + said.err
+    # Airflow 3 prints a task's log, Airflow 2 hands it to the loggers only.
+    told = said.out + said.err if warning in said.out + said.err else caplog.text
+    assert told.count(warning) == 1
+    assert 'Set refresh="always" of the gate' in told
 
 
 @pytest.fixture
