@@ -19,6 +19,7 @@ SOUND = [
     "select id from public.source where g ~ '^a'",
     "/* why */ select id from public.source",
     "select id from public.source order by id desc",
+    "select id, v as q, g as h from public.source",
 ]
 FULL_ONLY = [
     "select s.id, o.w from public.source s, public.other o where o.id = s.id",

@@ -55,13 +55,16 @@ language sql immutable parallel safe
 return case when number = 1 then hash else hashint8extended(hash, number) end;
 
 -- The query's rows with their ids. A row's id is a hash of what it holds, in the binary form that no session
--- setting changes: rows that differ have different ids, and a changed row is a new row.
+-- setting changes: rows that differ have different ids, and a changed row is a new row. The names are the engine's own
+-- kind, for a query's columns may have any other.
 create function pgstream_emulator.rows_query(st pgstream.pgs_stream_tables) returns text
 language sql stable set search_path = pg_catalog
 as $$
     select format(
-        'select pgstream_emulator.row_id(h, row_number() over (partition by h)) as __pgs_row_id, %1$s
-         from (select hashbyteaextended(record_send(q), 0) as h, q.* from (%2$s) q) q',
+        'select pgstream_emulator.row_id(__pgs_hash, row_number() over (partition by __pgs_hash))
+                as __pgs_row_id, %1$s
+         from (select hashbyteaextended(record_send(__pgs_row), 0) as __pgs_hash, __pgs_row.*
+               from (%2$s) __pgs_row) __pgs_rows',
         pgstream_emulator.column_list(st.pgs_relid), st.defining_query)
 $$;
 
