@@ -122,10 +122,16 @@ def _must_be_rebuilt(table: StreamTable, wish: Wish) -> bool:
     return (
         table.query.strip() != wish.query.strip()
         or (wish.schedule is None and table.schedule is not None)
+        or _becomes_differential(table, wish.refresh_mode)
         or table.status == engine.ERROR
         or bool(table.vanished_sources)
         or table.detached
     )
+
+
+def _becomes_differential(table: StreamTable, refresh_mode: str | None) -> bool:
+    """Whether a table of FULL mode is to leave it: its storage lacks what a DIFFERENTIAL aggregate needs."""
+    return table.refresh_mode == engine.FULL and refresh_mode == engine.DIFFERENTIAL
 
 
 def _alter_to(table: StreamTable, wish: Wish) -> Program[RefreshResult]:
@@ -156,6 +162,11 @@ def _alter(
     table = (yield from look([name])).get(name)
     if table is None:
         raise not_found(name)
+    if _becomes_differential(table, refresh_mode):
+        raise InvalidStreamTable(
+            f"stream table {name} is in FULL mode and is not altered to DIFFERENTIAL, because its storage may "
+            "lack what it needs: create it again with refresh_mode='DIFFERENTIAL', if_exists='replace'"
+        )
     same = (schedule, refresh_mode, status) == (
         schedule and table.schedule,
         refresh_mode and table.refresh_mode,

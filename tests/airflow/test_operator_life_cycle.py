@@ -167,3 +167,18 @@ def test_created_table_is_an_asset_and_has_lineage(
     assert lineage.inputs[0].name.endswith(".public.orders")
     assert lineage.outputs[0].name.endswith(f".{NAME}")
     assert operator.outlets[0].name == "pgstream:adhoc_airflow.t"
+
+
+def test_a_full_table_becomes_differential_by_being_made_anew_only(
+    orders: Any, do: Any, hook: PgStreamHook
+) -> None:
+    hook.create(NAME, QUERY, schedule="1h", refresh_mode="FULL")
+    with pytest.raises(InvalidStreamTable, match="create it again with refresh_mode='DIFFERENTIAL'"):
+        do(PgStreamAlterOperator, refresh_mode="DIFFERENTIAL")
+    assert hook.get(NAME).refresh_mode == "FULL"
+    made = do(PgStreamCreateOperator, query=QUERY, schedule="1h", if_exists="replace")
+    assert made[NAME]["outcome"] == "replaced"
+    orders.sql("insert into public.orders values (100, 1, 1000)")
+    hook.refresh(NAME)
+    hook.refresh(NAME)
+    assert hook.verify(NAME).equal
