@@ -164,8 +164,8 @@ def _alter(
         raise not_found(name)
     if _becomes_differential(table, refresh_mode):
         raise InvalidStreamTable(
-            f"stream table {name} is in FULL mode and is not altered to DIFFERENTIAL, because its storage may "
-            "lack what it needs: create it again with refresh_mode='DIFFERENTIAL', if_exists='replace'"
+            f"stream table {name} is in FULL mode, and is not altered to DIFFERENTIAL because its storage "
+            "may lack what it needs: create it again with refresh_mode='DIFFERENTIAL', if_exists='replace'"
         )
     same = (schedule, refresh_mode, status) == (
         schedule and table.schedule,
