@@ -201,7 +201,6 @@ def _call_after_dbt(run: Any, function: Callable[..., None], unique_id: str) -> 
 
 def _sibling(run: Any, word: str) -> str:
     """Return the id of a task beside a run task: ``populated`` for ``run``, ``a_populated`` for ``a_run``."""
-    label = run.label
-    if label == "run":
-        return word
-    return f"{label.removesuffix('_run')}_{word}"
+    # Not its label, which is what Airflow displays and may be the same for two tasks.
+    own = run.task_id.removeprefix(run.task_group.child_id(""))
+    return word if own == "run" else f"{own.removesuffix('_run')}_{word}"

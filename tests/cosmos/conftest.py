@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,22 @@ class Project:
 def project(installed_project: Path) -> Project:
     """The dbt project, ready to be rendered and run."""
     return Project(installed_project)
+
+
+@pytest.fixture
+def variant(installed_project: Path, tmp_path: Path) -> Callable[[Mapping[str, str]], Project]:
+    """Make the project anew with other files in it: their texts by their paths."""
+
+    def make(files: Mapping[str, str]) -> Project:
+        path = tmp_path / "variant" / "shop"
+        shutil.copytree(installed_project, path, ignore=shutil.ignore_patterns("target"))
+        for name, text in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_text(text)
+        in_project("parse", project=path)
+        return Project(path)
+
+    return make
 
 
 @pytest.fixture(scope="session")
