@@ -143,13 +143,20 @@ class Cluster:
         return said.strip() if process.returncode else None
 
     def configure(self, settings: Mapping[str, str], authentication: str) -> None:
-        """Write the configuration and the extension's files: at every start, for the package may be newer."""
+        """Write the configuration and, at the first start, the extension's files.
+
+        :raises EmulatorError: if the data was made by another PostgreSQL, or with another extension.
+        """
         version = (self.data_dir / "PG_VERSION").read_text().strip()
         if version != str(MAJOR):
             raise EmulatorError(
                 f"--data-dir {self.directory} was made by PostgreSQL {version}, not {MAJOR}: name a new one"
             )
-        install_extension(self.share_dir)
+        if not install_extension(self.share_dir):
+            raise EmulatorError(
+                f"--data-dir {self.directory} was made by another version of airflow-provider-pgstream, with "
+                "another extension: install that version to go on with it, or name a new or empty directory"
+            )
         values = SETTINGS | {"extension_control_path": f"{self.share_dir}:$system"}
         values |= THROWAWAY if self.temporary else {}
         values |= settings

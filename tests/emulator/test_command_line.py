@@ -158,6 +158,23 @@ def test_data_dir_of_another_postgresql_is_refused(fail_emulator, open_dir):
     assert "made by PostgreSQL 17, not 18" in fail_emulator("--data-dir", str(data.parent))
 
 
+def test_data_dir_made_with_another_extension_is_refused_and_left_as_it_was(
+    run_emulator, fail_emulator, open_dir
+):
+    kept = open_dir / "kept"
+    assert run_emulator("--data-dir", str(kept), "--no-scheduler").end(signal.SIGTERM)[0] == 0
+    (script,) = (kept / "share" / "extension").glob("pg_stream--*.sql")
+    ours = script.read_text()
+    script.write_text(ours + "-- as another version of the package has it\n")
+    other = script.read_text()
+    said = fail_emulator("--data-dir", str(kept), "--no-scheduler")
+    assert f"--data-dir {kept} was made by another version of airflow-provider-pgstream" in said
+    assert "name a new or empty directory" in said
+    assert script.read_text() == other
+    script.write_text(ours)
+    run_emulator("--data-dir", str(kept), "--no-scheduler")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="closed to another user than the caller: only root has one")
 def test_data_dir_that_the_servers_user_cannot_reach_is_refused_and_not_made(fail_emulator, tmp_path):
     tmp_path.chmod(0o700)
