@@ -96,3 +96,35 @@ def test_changed_view_marks_its_readers(engine: Any) -> None:
     engine.create("public.t", "select id, v from public.seen")
     engine.run("create or replace view seen as select id, v + 1 as v from source")
     assert engine.catalog("public.t")["needs_reinit"]
+
+
+@pytest.mark.parametrize("mode", ["DIFFERENTIAL", "FULL"])
+@pytest.mark.parametrize(
+    "statement", ["alter table source add column extra int", "alter table source drop column g"]
+)
+def test_column_change_is_refused_where_a_setting_forbids_it(engine: Any, statement: str, mode: str) -> None:
+    engine.create("public.t", "select id, v from public.source", refresh_mode=mode)
+    engine.run("set pg_stream.block_source_ddl = on")
+    with engine.refuses(
+        "pg_stream: ALTER TABLE on public.source blocked — column-affecting DDL is not allowed on source "
+        "tables tracked by stream tables when pg_stream.block_source_ddl = true. "
+        "Set pg_stream.block_source_ddl = false to allow schema changes (triggers reinitialization)."
+    ):
+        engine.run(statement)
+    assert not engine.catalog("public.t")["needs_reinit"]
+    engine.run("set pg_stream.block_source_ddl = off", statement)
+    assert engine.catalog("public.t")["needs_reinit"]
+
+
+def test_other_change_is_allowed_where_a_setting_forbids_column_changes(engine: Any) -> None:
+    engine.create("public.t", "select id, v from public.source")
+    engine.run(
+        "set pg_stream.block_source_ddl = on",
+        "create index on source (v)",
+        "alter table source alter column v set default 3",
+        "alter table source rename column g to h",
+        "alter table source rename column h to g",
+        "create table unread (id int)",
+        "alter table unread add column extra int",
+    )
+    assert not engine.catalog("public.t")["needs_reinit"]

@@ -279,6 +279,21 @@ def test_failure_text_is_escaped_no_further_than_its_quotes(engine: Any) -> None
     assert 'column \\"a\\b\\" does not exist' in payload
 
 
+@pytest.mark.emulator_only("one failing table")
+def test_long_failure_is_cut_in_the_notification_and_whole_in_the_history(engine: Any) -> None:
+    engine.run(
+        "create function shout(id int) returns int language plpgsql immutable as "
+        "$$ begin if id > 0 then return id; end if; raise exception '%', repeat('ü', 9000); end $$"
+    )
+    engine.create("public.bad", "select id, public.shout(id) as x from public.source", "1s", "FULL")
+    engine.run("insert into source values (0, 'zero', 0)", "listen pg_stream_alert")
+    assert engine.server.run_scheduler(later=2) == {"public.bad": "FAILED"}
+    payload = next(notice.payload for notice in engine.main.notifies(timeout=2, stop_after=1))
+    assert payload.endswith("üüü")
+    assert 7899 <= len(payload.encode()) <= 7900
+    assert engine.one("select length(error_message) from pgstream.pgs_refresh_history") == 9000
+
+
 def test_busy_table_is_passed_over_without_a_trace(engine: Any) -> None:
     engine.create("public.t", QUERY, "1h")
     engine.run(f"select pg_advisory_lock({engine.catalog('public.t')['pgs_id']})")

@@ -45,7 +45,29 @@ begin
         return;
     end if;
     if exists (select from pgstream.pgs_dependencies d where d.source_relid = any (v_changed)) then
+        perform pgstream_emulator.check_source_ddl(v_changed);
         perform pgstream_emulator.mark_readers(v_changed);
+    end if;
+end
+$$;
+
+-- A setting forbids what would otherwise mark the readers; a renamed column goes unnoticed here, too.
+create function pgstream_emulator.check_source_ddl(v_relids oid[]) returns void
+language plpgsql stable set search_path = pg_catalog
+as $$
+declare
+    v_source text := (
+        select n.nspname || '.' || c.relname
+        from pgstream.pgs_dependencies d
+        join pg_class c on c.oid = d.source_relid
+        join pg_namespace n on n.oid = c.relnamespace
+        where d.source_relid = any (v_relids) and d.source_type = 'TABLE'
+          and d.column_snapshot is distinct from pgstream_emulator.column_snapshot(d.source_relid)
+        order by c.oid limit 1);
+begin
+    if v_source is not null and pgstream_emulator.setting('block_source_ddl')::boolean then
+        raise exception 'pg_stream: ALTER TABLE on % blocked — column-affecting DDL is not allowed on source tables tracked by stream tables when pg_stream.block_source_ddl = true. Set pg_stream.block_source_ddl = false to allow schema changes (triggers reinitialization).',
+            v_source using errcode = 'internal_error';
     end if;
 end
 $$;

@@ -132,7 +132,7 @@ create function pgstream_emulator.notify_of(st pgstream.pgs_stream_tables, v_eve
 returns void
 language sql set search_path = pg_catalog
 as $$
-    select pg_notify('pg_stream_alert', left(format('{%s}', string_agg(format('"%s":%s', d.key,
+    select pg_notify('pg_stream_alert', pgstream_emulator.cut(format('{%s}', string_agg(format('"%s":%s', d.key,
         case when json_typeof(d.value) = 'number' then d.value::text
              else '"' || replace(d.value #>> '{}', '"', '\"') || '"' end), ',' order by d.number)), 7900))
     from (
@@ -141,4 +141,15 @@ as $$
             'st', st.pgs_schema || '.' || st.pgs_name)) with ordinality e
         union all
         select e.key, e.value, 100 + e.ordinality from json_each(v_details) with ordinality e) d
+$$;
+
+-- As many whole characters as fit: a payload of 8,000 bytes is refused, and would end the scheduler's turn.
+create function pgstream_emulator.cut(input text, bytes int) returns text
+language sql immutable set search_path = pg_catalog
+as $$
+    select string_agg(c.letter, '' order by c.number)
+    from (
+        select t.letter, t.number, sum(octet_length(t.letter)) over (order by t.number) as length
+        from string_to_table(input, null) with ordinality t (letter, number)) c
+    where c.length <= bytes
 $$;
