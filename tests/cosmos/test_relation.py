@@ -62,7 +62,8 @@ ARCHIVE = {
 def test_models_of_one_name_in_two_packages_have_each_its_own_gate_on_its_own_table(run_dag, variant, shop):
     configs = variant(ARCHIVE).configs(
         TestBehavior.NONE,
-        select=["totals", "both"],
+        # Nor does Cosmos 1.10 select more than one model of a name.
+        exclude=["kinds", "overview", "report", "renamed", "best"],
         # Cosmos' own ids hold no package, and Airflow refuses the second `totals_run`.
         normalize_task_id=lambda node: f"{node.package_name}_{node.name}_run",
     )

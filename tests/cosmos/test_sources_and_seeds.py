@@ -24,6 +24,7 @@ def seeded(variant):
     return variant({"models/stream/totals.sql": TOTALS, "seeds/points.csv": "kind,points\ntoy,1\nbook,2\n"})
 
 
+@pytest.mark.full
 def test_downstream_has_the_rows_of_both_in_each_run_and_after_the_seed_has_changed(run_dag, seeded, shop):
     def run() -> None:
         configs = seeded.configs(

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.cosmos.scheduled import scheduled
+from tests.cosmos.scheduled import scheduled_shop
 
 pytestmark = [pytest.mark.airflow3, pytest.mark.timeout(1500)]
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.airflow3, pytest.mark.timeout(1500)]
 )
 def test_both_runs_and_a_retry_of_one_model_have_the_right_rows(shop, project, tmp_path, test_behavior):
     connection = os.environ[f"AIRFLOW_CONN_{shop.conn_id.upper()}"]
-    with scheduled(
+    with scheduled_shop(
         tmp_path / "airflow",
         project.path,
         connection,
