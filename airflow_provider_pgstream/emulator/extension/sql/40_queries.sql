@@ -3,6 +3,7 @@
 -- its unqualified names are the caller's.
 
 create type pgstream_emulator.analysis as (
+    definition text, -- the query as PostgreSQL writes it, every name qualified
     columns text[], -- quoted names, in order
     column_types text[],
     group_columns text[],
@@ -41,7 +42,7 @@ declare
 begin
     execute 'create temporary view pgstream_emulator_query as ' || query;
     v_analysis := pgstream_emulator.describe('pg_temp.pgstream_emulator_query');
-    v_analysis.group_columns := pgstream_emulator.group_columns(query, 'pg_temp.pgstream_emulator_query');
+    v_analysis.group_columns := pgstream_emulator.group_columns(query, v_analysis.definition);
     drop view pg_temp.pgstream_emulator_query;
     return v_analysis;
 end
@@ -54,6 +55,7 @@ declare
     v_analysis pgstream_emulator.analysis;
     v_rule oid;
 begin
+    v_analysis.definition := rtrim(pg_get_viewdef(view_relid), ';');
     select r.oid, r.ev_action into v_rule, v_analysis.tree from pg_rewrite r where r.ev_class = view_relid;
     select array_agg(quote_ident(a.attname) order by a.attnum),
            array_agg(format_type(a.atttypid, null) order by a.attnum)
@@ -78,15 +80,15 @@ $$;
 
 -- What the real engine takes for the names of the columns that a query is grouped by: it looks them up among
 -- the query's output, and fails for a number, an expression, and a column that is not there by that name.
-create function pgstream_emulator.group_columns(query text, view_relid regclass) returns text[]
-language sql stable set search_path = pg_catalog
+create function pgstream_emulator.group_columns(query text, definition text) returns text[]
+language sql immutable set search_path = pg_catalog
 as $$
     select array(
         select coalesce(substring(pgstream_emulator.without_literals(query) from '(?i)\mgroup\s+by\s+(\d+)'),
                         substring(e.element from '^(?:[^().]+\.)*([^().]+)$'),
                         substring(e.element from '^\((.*)\)$'), e.element)
         from regexp_split_to_table(
-            substring(pg_get_viewdef(view_relid) from '(?n)^  GROUP BY (?!GROUPING SETS|ROLLUP|CUBE)(.*?);?$'),
+            substring(definition from '(?n)^  GROUP BY (?!GROUPING SETS|ROLLUP|CUBE)(.*?)$'),
             ', (?![^(]*\))') with ordinality e (element, number)
         order by e.number)
 $$;

@@ -6,48 +6,42 @@ language plpgsql
 as $$
 declare
     v_query text := query;
+    v_analysis pgstream_emulator.analysis;
     v_views oid[];
 begin
     loop
-        execute 'create temporary view pgstream_emulator_query as ' || v_query;
-        v_views := pgstream_emulator.views_of('pg_temp.pgstream_emulator_query');
-        if cardinality(v_views) > 0 then
-            v_query := ltrim(pgstream_emulator.with_views_inlined('pg_temp.pgstream_emulator_query', v_views));
-        end if;
-        drop view pg_temp.pgstream_emulator_query;
+        v_analysis := pgstream_emulator.analyze(v_query);
+        v_views := pgstream_emulator.views_among(v_analysis.relations);
         exit when cardinality(v_views) = 0;
+        v_query := ltrim(pgstream_emulator.with_views_inlined(v_analysis.definition, v_views));
     end loop;
     return v_query;
 end
 $$;
 
-create function pgstream_emulator.views_of(view_relid regclass) returns oid[]
+create function pgstream_emulator.views_among(relations oid[]) returns oid[]
 language sql stable set search_path = pg_catalog
-as $$
-    select array(select c.oid from pg_class c
-                 where c.relkind = 'v' and c.oid = any ((pgstream_emulator.describe(view_relid)).relations)
-                 order by c.oid)
-$$;
+as $$ select array(select c.oid from pg_class c where c.oid = any (relations) and c.relkind = 'v' order by c.oid) $$;
 
 -- Every view among the relations of a query, those inside views included.
 create function pgstream_emulator.all_views_of(relations oid[]) returns oid[]
 language sql stable set search_path = pg_catalog
 as $$
     with recursive found (relid) as (
-        select c.oid from pg_class c where c.oid = any (relations) and c.relkind = 'v'
+        select unnest(pgstream_emulator.views_among(relations))
         union
-        select unnest(pgstream_emulator.views_of(relid)) from found
+        select unnest(pgstream_emulator.views_among((pgstream_emulator.describe(relid)).relations)) from found
     )
     select array(select relid from found order by relid)
 $$;
 
--- PostgreSQL writes the query anew with every name qualified (that is what this function's search_path is
--- for), so that a view can only appear as `FROM schema.view`, `JOIN schema.view` or `, schema.view`.
-create function pgstream_emulator.with_views_inlined(view_relid regclass, views oid[]) returns text
+-- In a definition every name is qualified, so that a view can only appear as `FROM schema.view`,
+-- `JOIN schema.view` or `, schema.view`.
+create function pgstream_emulator.with_views_inlined(definition text, views oid[]) returns text
 language plpgsql stable set search_path = pg_catalog
 as $$
 declare
-    v_text text := rtrim(pg_get_viewdef(view_relid), ';');
+    v_text text := definition;
     v_view oid;
 begin
     foreach v_view in array views loop

@@ -17,6 +17,15 @@ begin
 end
 $$;
 
+-- The tables that a stream table reads and whose changes are captured, in one order.
+create function pgstream_emulator.captured_sources(v_pgs_id bigint) returns setof oid
+language sql stable set search_path = pg_catalog
+as $$
+    select d.source_relid from pgstream.pgs_dependencies d
+    where d.pgs_id = v_pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+    order by d.source_relid
+$$;
+
 -- What has changed under a stream table since it was last refreshed.
 create function pgstream_emulator.changes_of(st pgstream.pgs_stream_tables) returns pgstream_emulator.changes
 language plpgsql set search_path = pg_catalog
@@ -32,9 +41,7 @@ begin
     if v_seen.pgs_id is null or pgstream_emulator.upstream_changed(v_seen) then
         return (true, false);
     end if;
-    for v_relid in select d.source_relid from pgstream.pgs_dependencies d
-        where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
-        order by d.source_relid
+    for v_relid in select pgstream_emulator.captured_sources(st.pgs_id)
     loop
         select u.changed, u.truncated into v_changed, v_truncated
         from pgstream_emulator.unseen(v_relid, v_seen.snapshot) u;
@@ -121,8 +128,7 @@ begin
     values (st.pgs_id, v_moment.snapshot, v_moment.upstream_versions)
     on conflict (pgs_id) do update set snapshot = v_moment.snapshot,
         upstream_versions = v_moment.upstream_versions, version = s.version + v_written::int;
-    for v_relid in select d.source_relid from pgstream.pgs_dependencies d
-        where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+    for v_relid in select pgstream_emulator.captured_sources(st.pgs_id)
     loop
         perform pgstream_emulator.trim_buffer(v_relid);
     end loop;
@@ -148,8 +154,7 @@ declare
     v_relid oid;
     v_own_change boolean;
 begin
-    for v_relid in select d.source_relid from pgstream.pgs_dependencies d
-        where d.pgs_id = st.pgs_id and d.source_type = 'TABLE' and pgstream_emulator.has_buffer(d.source_relid)
+    for v_relid in select pgstream_emulator.captured_sources(st.pgs_id)
     loop
         execute format('select exists (select from %s where xid = pg_current_xact_id())',
             pgstream_emulator.buffer(v_relid)) into v_own_change;
