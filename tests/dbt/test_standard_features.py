@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -39,6 +40,41 @@ def test_an_index_that_is_added_later_is_created_without_a_recreation(totals):
     assert totals.sql(count) == [(1,)]
     totals.run()
     assert totals.sql(count) == [(1,)]
+
+
+def indexes(project):
+    """Names of the indexes of ``t``, those that dbt made first."""
+    rows = project.sql("select indexrelid::regclass::text from pg_index where indrelid = 't'::regclass")
+    names = {name for (name,) in rows}
+    of_dbt = {name for name in names if re.fullmatch('"?[0-9a-f]{32}"?', name)}
+    return of_dbt, names - of_dbt
+
+
+def test_an_index_that_left_the_configuration_is_dropped_and_one_made_by_hand_stays(project):
+    both, one = [{"columns": ["total"]}, {"columns": ["CUSTOMER_ID"]}], [{"columns": ["CUSTOMER_ID"]}]
+    project.model("t", QUERY, indexes=both)
+    project.run()
+    project.sql("create index by_hand on t (total)")
+    oid = project.stream_table("t")["oid"]
+    at_first, others = indexes(project)
+    assert len(at_first) == 2
+    assert "by_hand" in others
+
+    project.model("t", QUERY, indexes=one, on_configuration_change="continue")
+    assert project.run().success
+    assert indexes(project) == (at_first, others)
+
+    project.model("t", QUERY, indexes=one)
+    assert project.run().messages["t"] == "skip"
+    left, still = indexes(project)
+    assert len(left) == 1
+    assert left < at_first
+    assert still == others
+
+    project.model("t", QUERY)
+    assert project.run().messages["t"] == "skip"
+    assert indexes(project) == (set(), others)
+    assert project.stream_table("t")["oid"] == oid
 
 
 def test_grants_are_given_on_creation_and_on_a_run_that_changes_nothing(project):

@@ -20,7 +20,8 @@
                 from {{ engine.dependencies }} as d
                 where d.{{ engine.id }} = st.{{ engine.id }}
                     and not exists (select from pg_catalog.pg_class as source where source.oid = d.source_relid)
-            ) as source_is_gone
+            ) as source_is_gone,
+            {{ pgstream.indexes_of('c.oid') }} as indexes
         from (values ({{ pgstream.literal(table.schema) }}, {{ pgstream.literal(table.identifier) }})) as wanted (schema_name, name)
         left join pg_catalog.pg_namespace as n on n.nspname = wanted.schema_name
         left join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = wanted.name

@@ -1,31 +1,63 @@
 {#
-    dbt's create_indexes for a table that was there before: only those whose columns, method and uniqueness no index
-    has yet. Those that left the configuration stay until a full refresh.
+    Indexes of a table that was there before follow the configuration: what is missing is created, and what left it is
+    dropped. Only dbt gives an index 32 hexadecimal digits for a name: the engine's and those made by hand stay.
 #}
-{% macro create_missing_indexes(table) %}
-    {%- set wanted = config.get('indexes') or [] -%}
-    {%- if wanted -%}
-        {%- set query %}
-            select
-                am.amname as type,
-                i.indisunique as unique,
-                array_agg(a.attname order by k.position) as columns
-            from pg_catalog.pg_index as i
-            join pg_catalog.pg_class as c on c.oid = i.indexrelid
-            join pg_catalog.pg_am as am on am.oid = c.relam
-            cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, position)
-            join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-            where i.indrelid = to_regclass({{ pgstream.literal(table.include(database=false) | string) }})
-            group by i.indexrelid, am.amname, i.indisunique
-        {%- endset -%}
-        {%- set there = pgstream.rows(query) -%}
-        {%- for index in wanted -%}
-            {%- set shape = {'type': index.get('type', 'btree'), 'unique': index.get('unique', false), 'columns': index.columns} -%}
-            {%- if shape not in there -%}
-                {%- call statement('pgstream_index', auto_begin=true) -%}
-                    {{ get_create_index_sql(table, index) }}
-                {%- endcall -%}
-            {%- endif -%}
+{% macro update_indexes(table, there) %}
+    {%- set shapes = [] -%}
+    {%- for index in there -%}
+        {%- do shapes.append(index.shape) -%}
+    {%- endfor -%}
+    {%- set wanted = [] -%}
+    {%- for index in config.get('indexes') or [] -%}
+        {%- set shape = pgstream.index_shape(index) -%}
+        {%- do wanted.append(shape) -%}
+        {%- if shape not in shapes -%}
+            {%- call statement('pgstream_index', auto_begin=true) -%}
+                {{ get_create_index_sql(table, index) }}
+            {%- endcall -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if config.get('on_configuration_change', 'apply') | lower == 'apply' -%}
+        {%- for index in there if index.is_of_dbt and index.shape not in wanted -%}
+            {%- do pgstream.drop_index(table, index.name) -%}
         {%- endfor -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{# What tells one index from another, as `indexes_of` gives it; dbt writes columns unquoted, so they are folded. #}
+{% macro index_shape(index) %}
+    {%- set columns = [] -%}
+    {%- for column in index.columns -%}
+        {%- do columns.append((column if column.startswith('"') else column | lower) | replace('"', '')) -%}
+    {%- endfor -%}
+    {{ return({'type': index.get('type') or 'btree', 'unique': index.get('unique') or false, 'columns': columns}) }}
+{% endmacro %}
+
+
+{# The indexes of a relation: a SQL expression over its oid, for `look`. #}
+{% macro indexes_of(oid) -%}
+    (
+        select coalesce(json_agg(json_build_object(
+            'name', index_class.relname,
+            'is_of_dbt', index_class.relname ~ '^[0-9a-f]{32}$' and i.indpred is null
+                and not exists (select from pg_catalog.pg_constraint where conindid = i.indexrelid),
+            'shape', json_build_object('type', am.amname, 'unique', i.indisunique, 'columns', (
+                select json_agg(replace(pg_catalog.pg_get_indexdef(i.indexrelid, position, true), '"', '') order by position)
+                from generate_series(1, i.indnkeyatts) as position
+            ))
+        )), '[]')
+        from pg_catalog.pg_index as i
+        join pg_catalog.pg_class as index_class on index_class.oid = i.indexrelid
+        join pg_catalog.pg_am as am on am.oid = index_class.relam
+        where i.indrelid = {{ oid }}
+    )
+{%- endmacro %}
+
+
+{% macro drop_index(table, name) %}
+    {%- set step = '            drop index if exists ' ~ pgstream.identifier(table.schema) ~ '.' ~ pgstream.identifier(name) ~ ';' -%}
+    {%- call statement('pgstream_drop_index', auto_begin=true) -%}
+        {{ pgstream.attempt(table, 'rid of an index that left its configuration', step) }}
+    {%- endcall -%}
 {% endmacro %}

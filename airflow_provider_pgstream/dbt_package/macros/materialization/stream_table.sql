@@ -26,7 +26,7 @@
 
     {%- do pgstream.carry_out(plan, found, table, query, settings) -%}
     {%- set view = pgstream.pass_on(table) -%}
-    {%- do pgstream.dress(table, view, plan) -%}
+    {%- do pgstream.dress(table, view, plan, found) -%}
     {%- do pgstream.warn_if_unserved(settings) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -50,12 +50,12 @@
 
 
 {# dbt's own finery: indexes, grants, comments; grants and comments on the view that passes the table on, too. #}
-{% macro dress(table, view, plan) %}
+{% macro dress(table, view, plan, found) %}
     {%- set is_new = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if is_new -%}
         {%- do create_indexes(table) -%}
-    {%- else -%}
-        {%- do pgstream.create_missing_indexes(table) -%}
+    {%- elif not pgstream.is_trial() -%}
+        {%- do pgstream.update_indexes(table, found.indexes) -%}
     {%- endif -%}
     {%- for relation in [table, view] if relation is not none -%}
         {%- do apply_grants(relation, config.get('grants'), should_revoke=should_revoke(not is_new, full_refresh_mode=is_new)) -%}
