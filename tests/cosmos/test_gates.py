@@ -149,6 +149,17 @@ def test_a_gate_for_fresh_data_waits_for_a_refresh_that_comes_after_its_model_ra
     assert shop.best() == shop.best_of_the_orders() == [("dan", 100), ("ann", 30)]
 
 
+def test_a_gate_for_fresh_data_stays_shut_on_data_of_an_earlier_run(run_shop, shop):
+    run_shop()
+    shop.order("dan", "toy", 100)
+
+    tasks = run_shop(wait_for="fresh", refresh="never", sensor_args={"timeout": 3, "poke_interval": 0.5})
+
+    assert states(tasks, "totals_fresh") == {"failed"}
+    assert states(tasks, "renamed_run", "best_run") == {"upstream_failed"}
+    assert shop.best() == [("ann", 30), ("cid", 7)]
+
+
 def asset_events(run_id: str) -> dict[str, set[str]]:
     """Return which tasks of a run have emitted each asset."""
     from airflow.models.asset import AssetEvent
