@@ -141,9 +141,7 @@ class Fresh:
         # No age in these words: a reason is told when it changes, and an age always does.
         as_of = table.data_timestamp.isoformat()
         if self.max_staleness is not None and table.staleness > self.max_staleness:
-            return (
-                f"holds data {table.staleness:.0f} s old, more than max_staleness = {self.max_staleness:g} s"
-            )
+            return f"holds data as of {as_of}, which is older than max_staleness = {self.max_staleness:g} s"
         if self.fresh_as_of is not None and table.data_timestamp < datetime.fromisoformat(self.fresh_as_of):
             return f"holds data as of {as_of}, which is before fresh_as_of = {self.fresh_as_of}"
         return ""

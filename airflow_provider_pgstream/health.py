@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -110,8 +109,8 @@ def scheduler_findings(status: EngineStatus, late: Sequence[str]) -> list[str]:
 
 
 def _late(table: StreamTable) -> str:
-    since = time.strftime("%Y-%m-%d %H:%M:%S", (table.data_timestamp or datetime.now(UTC)).timetuple())
+    as_of = table.data_timestamp.isoformat(timespec="seconds") if table.data_timestamp else "never"
     return (
-        f"stream table {table.name} is overdue (schedule {table.schedule}, data as of {since}): "
+        f"stream table {table.name} is overdue (schedule {table.schedule}, data as of {as_of}): "
         "nothing is wrong with its own refresh; look at the scheduler, and at the tables named here"
     )

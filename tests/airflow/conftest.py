@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -11,6 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from airflow.triggers.base import BaseTrigger
+
+from tests.airflow.firing import fired
 
 QUERY = "select customer_id, sum(amount) as total from public.orders group by customer_id"
 UNSERVED = "pgstream_unserved"
@@ -102,6 +106,21 @@ def told(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
         return captured.out + captured.err + logged
 
     return read
+
+
+@pytest.fixture
+async def background() -> AsyncIterator[Callable[[BaseTrigger], asyncio.Task[dict[str, Any]]]]:
+    """Start triggers as tasks; whatever still runs at the end is cancelled."""
+    tasks: list[asyncio.Task[dict[str, Any]]] = []
+
+    def start(trigger: BaseTrigger) -> asyncio.Task[dict[str, Any]]:
+        tasks.append(asyncio.create_task(fired(trigger)))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Started:

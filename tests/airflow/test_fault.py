@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import psycopg
 import pytest
-from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_pgstream import conditions
 from airflow_provider_pgstream.conditions import Populated
@@ -16,40 +14,12 @@ from airflow_provider_pgstream.exceptions import ConnectionFailed
 from airflow_provider_pgstream.refresh_plan import RefreshPlan
 from airflow_provider_pgstream.sensors import PgStreamPopulatedSensor
 from airflow_provider_pgstream.triggers import PgStreamRefreshOperationTrigger, StreamTableTrigger
+from tests.airflow.firing import PATIENCE, eventually, fired
 
 OURS = "from pg_stat_activity where application_name = 'airflow-provider-pgstream'"
 SESSIONS = f"select count(*) {OURS}"
 REFRESHING = f"select count(*) {OURS} and state = 'active' and query like '%refresh_stream_table%'"
 LOCKS = "select count(*) from pg_locks where locktype = 'advisory'"
-PATIENCE = 60.0
-
-
-async def fired(trigger: BaseTrigger) -> dict[str, Any]:
-    events = [event.payload async for event in trigger.run()]
-    assert len(events) == 1
-    return dict(events[0])
-
-
-async def eventually(condition: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        while not (seen := condition()):  # noqa: ASYNC110 - the database has no asyncio.Event
-            await asyncio.sleep(0.02)
-    return seen
-
-
-@pytest.fixture
-async def background() -> AsyncIterator[Any]:
-    """Start triggers as tasks; whatever still runs at the end is cancelled."""
-    tasks: list[asyncio.Task[dict[str, Any]]] = []
-
-    def start(trigger: BaseTrigger) -> asyncio.Task[dict[str, Any]]:
-        tasks.append(asyncio.create_task(fired(trigger)))
-        return tasks[-1]
-
-    yield start
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture

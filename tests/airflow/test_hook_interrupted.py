@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
+from airflow_provider_pgstream.operators import PgStreamRefreshOperator
 
 NAME = "public.order_totals"
 LATE = "-c default_transaction_isolation=repeatable\\ read"
@@ -20,6 +21,10 @@ WAITING = "select count(*) from pg_locks where not granted and relation = 'publi
 RUNNING = (
     "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
     " and query ~ 'refresh_stream_table'"
+)
+SLOW = (
+    "create or replace function public.slow() returns int volatile language sql"
+    " as 'select 1 from pg_sleep({})'"
 )
 ADVISORY = "select count(*) from pg_locks where locktype = 'advisory'"
 
@@ -33,10 +38,9 @@ def hook(orders: Any, pgstream_conn_id: str) -> PgStreamHook:
 @pytest.fixture
 def slow(orders: Any, hook: PgStreamHook) -> str:
     """A stream table whose refresh takes ten minutes."""
-    function = "function public.slow() returns int volatile language sql as 'select 1 from pg_sleep({})'"
-    orders.sql("create " + function.format(0))
+    orders.sql(SLOW.format(0))
     hook.create("public.slow_one", "select id, public.slow() as n from public.orders", refresh_mode="FULL")
-    orders.sql("create or replace " + function.format(600))
+    orders.sql(SLOW.format(600))
     return "public.slow_one"
 
 
@@ -66,10 +70,12 @@ def test_task_that_times_out_leaves_no_statement_running(orders: Any, hook: PgSt
     assert hook.refresh(NAME).outcome == "refreshed"
 
 
-def test_server_notices_that_a_worker_was_killed(orders: Any, hook: PgStreamHook, slow: str) -> None:
+@pytest.fixture
+def killed(orders: Any, hook: PgStreamHook, slow: str) -> str:
+    """The stream table of `slow`, whose worker was killed in the middle of its refresh just now."""
     program = (
-        "from airflow_provider_pgstream.hooks.pgstream import PgStreamHook;"
-        f"PgStreamHook(postgres_conn_id={hook.get_conn_id()!r}).refresh({slow!r})"
+        "from airflow_provider_pgstream.operators import PgStreamRefreshOperator as Refresh;"
+        f"Refresh(task_id='r', stream_table={slow!r}, postgres_conn_id={hook.get_conn_id()!r}).execute({{}})"
     )
     worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
     try:
@@ -78,7 +84,24 @@ def test_server_notices_that_a_worker_was_killed(orders: Any, hook: PgStreamHook
     finally:
         worker.kill()
         worker.wait()
+    return slow
+
+
+def test_server_notices_that_a_worker_was_killed(orders: Any, killed: str) -> None:
     assert ends(orders, RUNNING)
+    assert orders.sql(ADVISORY) == 0
+
+
+def test_retry_after_a_killed_worker_waits_for_what_it_left_and_has_the_rows(
+    orders: Any, hook: PgStreamHook, killed: str
+) -> None:
+    orders.sql(SLOW.format(0))
+    orders.sql("insert into public.orders values (3, 3, 30)")
+    retry = PgStreamRefreshOperator(
+        task_id="refresh", stream_table=killed, postgres_conn_id=hook.get_conn_id(), busy_timeout=60
+    )
+    assert retry.execute({})[killed]["outcome"] == "refreshed"
+    assert orders.sql(f"select array_agg(id order by id) from {killed}") == [1, 2, 3]
     assert orders.sql(ADVISORY) == 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -21,26 +20,9 @@ from airflow_provider_pgstream.triggers import (
     PgStreamRefreshTrigger,
     StreamTableTrigger,
 )
+from tests.airflow.firing import PATIENCE, eventually, fired
 
 SESSIONS = "select count(*) from pg_stat_activity where application_name = 'airflow-provider-pgstream'"
-PATIENCE = 30.0
-
-
-async def fired(trigger: BaseTrigger) -> dict[str, Any]:
-    """Run a trigger until it fires."""
-    events = [event.payload async for event in trigger.run()]
-    assert len(events) == 1
-    payload = events[0]
-    assert json.loads(json.dumps(payload)) == payload
-    return dict(payload)
-
-
-async def eventually(condition: Callable[[], Any]) -> Any:
-    """Return what a condition gives as soon as it is true."""
-    async with asyncio.timeout(PATIENCE):
-        while not (seen := condition()):  # noqa: ASYNC110 - the database has no asyncio.Event
-            await asyncio.sleep(0.02)
-    return seen
 
 
 def waits(conn_id: str, condition: Any, *names: str, poll_interval: float = 0.1) -> StreamTableTrigger:
@@ -50,21 +32,6 @@ def waits(conn_id: str, condition: Any, *names: str, poll_interval: float = 0.1)
         postgres_conn_id=conn_id,
         poll_interval=poll_interval,
     )
-
-
-@pytest.fixture
-async def background() -> AsyncIterator[Any]:
-    """Start triggers as tasks; whatever still runs at the end is cancelled."""
-    tasks: list[asyncio.Task[dict[str, Any]]] = []
-
-    def start(trigger: BaseTrigger) -> asyncio.Task[dict[str, Any]]:
-        tasks.append(asyncio.create_task(fired(trigger)))
-        return tasks[-1]
-
-    yield start
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.mark.parametrize(

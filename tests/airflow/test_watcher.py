@@ -11,12 +11,12 @@ import pytest
 from airflow_provider_pgstream import compat
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
 from airflow_provider_pgstream.triggers import PgStreamRefreshTrigger, watcher
+from tests.airflow.firing import eventually
 
 pytestmark = pytest.mark.skipif(not compat.AIRFLOW_3, reason="Airflow 2 has no asset watchers")
 
 SESSIONS = "select count(*) from pg_stat_activity where application_name = 'airflow-provider-pgstream'"
 LOOKED = SESSIONS + " and query like '%st.frontier%' and state = 'idle'"
-PATIENCE = 30.0
 NOTIFY = "select pg_notify('pg_stream_alert', %s)"
 
 
@@ -52,13 +52,6 @@ class Watching:
     @property
     def tables(self) -> list[str]:
         return [event["stream_table"] for event in self.events]
-
-
-async def eventually(condition: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        while not (seen := condition()):  # noqa: ASYNC110 - the database has no asyncio.Event
-            await asyncio.sleep(0.02)
-    return seen
 
 
 @pytest.fixture
