@@ -142,6 +142,20 @@ def test_refresh_gives_up_on_a_reader_who_holds_the_table_itself(orders: Any, ho
         assert f"pid {reader.info.backend_pid} " in str(error.value)
 
 
+def test_creation_waits_for_another_creation_of_whatever_table(
+    orders: Any, hook: PgStreamHook, in_thread: Callable[..., Any]
+) -> None:
+    with psycopg.connect(orders.connection.info.dsn) as other:
+        other.execute("select pg_advisory_xact_lock(1885827956, 1)")
+        creation = in_thread(lambda: hook.create(NAME, QUERY, schedule="1h"))
+        while not rows(orders, "select count(*) from pg_locks where locktype = 'advisory' and not granted")[
+            0
+        ][0]:
+            assert creation.is_alive()
+        other.commit()
+    assert creation.result().outcome == "created"
+
+
 def test_new_writers_do_not_queue_behind_a_refresh_that_waits(
     orders: Any, hook: PgStreamHook, in_thread: Callable[..., Any]
 ) -> None:

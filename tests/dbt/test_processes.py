@@ -56,6 +56,18 @@ def test_a_row_of_a_transaction_open_during_creation_is_not_lost(project):
     assert project.sql("select sum(n) from second") == [(102,)]
 
 
+def test_creation_waits_for_another_creation_of_whatever_table(project):
+    project.model("t", QUERY)
+    with project.holding("select pg_advisory_xact_lock(1885827956, 1)") as other:
+        process = project.command("run")
+        await_(lambda: blocked(project, "pg_advisory_xact_lock"), "the wait for the other creation")
+        assert project.stream_table("t") is None
+        other.commit()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert project.stream_table("t")["is_populated"]
+
+
 @pytest.mark.parametrize("how", ["operation", "model"])
 def test_a_row_of_a_transaction_open_during_a_refresh_is_not_lost(project, how):
     project.model("t", QUERY, refresh="always")
