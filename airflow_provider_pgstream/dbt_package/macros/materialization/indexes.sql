@@ -35,7 +35,10 @@
 {% endmacro %}
 
 
-{# The indexes of a relation: a SQL expression over its oid, for `look`. #}
+{#
+    The indexes of a relation: a SQL expression over its oid, for `look`. It asks the catalog's tables only:
+    pg_get_indexdef would wait for whoever has locked the relation.
+#}
 {% macro indexes_of(oid) -%}
     (
         select coalesce(json_agg(json_build_object(
@@ -43,8 +46,9 @@
             'is_of_dbt', index_class.relname ~ '^[0-9a-f]{32}$' and i.indpred is null
                 and not exists (select from pg_catalog.pg_constraint where conindid = i.indexrelid),
             'shape', json_build_object('type', am.amname, 'unique', i.indisunique, 'columns', (
-                select json_agg(replace(pg_catalog.pg_get_indexdef(i.indexrelid, position, true), '"', '') order by position)
-                from generate_series(1, i.indnkeyatts) as position
+                select json_agg(a.attname order by a.attnum)
+                from pg_catalog.pg_attribute as a
+                where a.attrelid = i.indexrelid and a.attnum <= i.indnkeyatts
             ))
         )), '[]')
         from pg_catalog.pg_index as i
