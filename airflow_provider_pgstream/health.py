@@ -109,8 +109,9 @@ def scheduler_findings(status: EngineStatus, late: Sequence[str]) -> list[str]:
 
 
 def _late(table: StreamTable) -> str:
-    as_of = table.data_timestamp.isoformat(timespec="seconds") if table.data_timestamp else "never"
+    as_of = table.data_timestamp
+    data = f"data as of {as_of:%Y-%m-%d %H:%M:%S%z}" if as_of else "never populated"
     return (
-        f"stream table {table.name} is overdue (schedule {table.schedule}, data as of {as_of}): "
+        f"stream table {table.name} is overdue (schedule {table.schedule}, {data}): "
         "nothing is wrong with its own refresh; look at the scheduler, and at the tables named here"
     )

@@ -213,7 +213,7 @@ select case when st.pgs_id is not null then st.pgs_schema || '.' || st.pgs_name
   join pg_catalog.pg_class c on c.oid = readers.oid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join {engine.CATALOG} st on st.pgs_relid = readers.oid
- where readers.depth > 0
+ where readers.oid not in (select oid from readers where depth = 0)
  group by 1, 2
  order by depth desc, name
 """

@@ -25,6 +25,7 @@ class PgStreamFreshnessSensor(StreamTableSensor):
     :param fresh_as_of: the moment as of which the data must be right at least: a ``datetime`` or
         ISO 8601, such as ``"{{ data_interval_end }}"``; without an offset it is UTC.
     :param error_staleness: the age at which to give up, in seconds or as a ``timedelta``.
+    :raises InvalidStreamTable: if neither ``max_staleness`` nor ``fresh_as_of`` is given.
     """
 
     template_fields: Sequence[str] = (
@@ -44,7 +45,7 @@ class PgStreamFreshnessSensor(StreamTableSensor):
     ) -> None:
         super().__init__(**kwargs)
         if max_staleness is None and fresh_as_of is None:
-            raise ValueError("PgStreamFreshnessSensor needs max_staleness, fresh_as_of, or both")
+            raise InvalidStreamTable("PgStreamFreshnessSensor needs max_staleness, fresh_as_of, or both")
         self.max_staleness = max_staleness
         self.fresh_as_of = fresh_as_of
         self.error_staleness = error_staleness

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from airflow_provider_pgstream.conditions import Populated
+from airflow_provider_pgstream.exceptions import InvalidStreamTable
 from airflow_provider_pgstream.sensors.base import StreamTableSensor
 
 
@@ -17,12 +18,13 @@ class PgStreamPopulatedSensor(StreamTableSensor):
 
     :param on_unattended: ``"fail"``, or ``"wait"`` where another process populates the table. A table that is
         paused or in ERROR fails either way.
+    :raises InvalidStreamTable: if ``on_unattended`` is neither.
     """
 
     def __init__(self, *, on_unattended: Literal["fail", "wait"] = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if on_unattended not in ("fail", "wait"):
-            raise ValueError(f"on_unattended must be 'fail' or 'wait', not {on_unattended!r}")
+            raise InvalidStreamTable(f"on_unattended={on_unattended!r} is not known: give one of fail, wait")
         self.on_unattended = on_unattended
 
     @property

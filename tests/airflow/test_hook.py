@@ -227,6 +227,21 @@ def test_dependency_order_sees_through_tables_that_are_not_asked_for(orders: Any
     assert hook.in_dependency_order("a", include_upstream=True) == [NAME, "public.b", "public.a"]
 
 
+def test_table_that_a_changed_view_makes_its_own_reader_is_not_named_among_its_readers(
+    orders: Any, hook: PgStreamHook
+) -> None:
+    orders.sql("create view public.big as select id, amount from public.orders")
+    hook.create("public.a", "select id, amount from public.big", schedule="1h")
+    hook.create("public.b", "select id, amount from public.a", schedule="1h")
+    orders.sql("create or replace view public.big as select id, amount from public.b")
+    with pytest.raises(DependentObjectsExist) as error:
+        hook.drop("public.a")
+    readers = str(error.value).partition(" is read by ")[2]
+    assert "stream table public.b" in readers
+    assert "view public.big" in readers
+    assert "public.a" not in readers
+
+
 def test_drop_names_what_reads_the_table_and_cascade_drops_it_too(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     hook.create("public.b", f"select customer_id, total from {NAME}", schedule="1h")

@@ -24,7 +24,7 @@ NAME = "public.order_totals"
 
 @pytest.fixture
 def secret_conn_id(pgstream_conn_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A connection to the test's database as a role that has a password."""
+    """A connection to the test's database that has a password, whether or not the server asks for it."""
     connection = json.loads(os.environ[f"AIRFLOW_CONN_{pgstream_conn_id.upper()}"])
     monkeypatch.setenv("AIRFLOW_CONN_SECRET", json.dumps({**connection, "password": SECRET}))
     return "secret"

@@ -122,7 +122,7 @@ def test_sensor_says_that_another_process_must_refresh_where_no_scheduler_serves
 
 
 def test_sensor_without_a_criterion_is_refused_when_the_dag_is_parsed() -> None:
-    with pytest.raises(ValueError, match="needs max_staleness, fresh_as_of, or both"):
+    with pytest.raises(InvalidStreamTable, match="needs max_staleness, fresh_as_of, or both"):
         sensor("c")
 
 

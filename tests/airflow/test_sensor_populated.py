@@ -63,6 +63,11 @@ def test_sensor_waits_for_another_process_where_told_to(orders: Any, pgstream_co
     assert waiting.poke({})
 
 
+def test_sensor_that_is_told_another_word_is_refused_when_the_dag_is_parsed() -> None:
+    with pytest.raises(InvalidStreamTable, match="on_unattended='never' is not known"):
+        sensor("c", on_unattended="never")
+
+
 def test_sensor_fails_at_once_when_an_empty_table_is_paused(orders: Any, pgstream_conn_id: str) -> None:
     orders.create(initialize=False)
     orders.set_status("SUSPENDED")
