@@ -28,6 +28,19 @@ def test_an_existing_stream_table_is_left_alone(totals, flags):
 
 
 @pytest.mark.parametrize("flags", FLAGS)
+def test_its_indexes_are_left_alone_too(project, flags):
+    indexes = "select indexrelid from pg_index where indrelid = 't'::regclass order by 1"
+    project.model("t", QUERY, indexes=[{"columns": ["total"]}])
+    project.run()
+    before = project.sql(indexes)
+    project.model("t", QUERY, indexes=[{"columns": ["customer_id"]}])
+    assert project.run(*flags).success
+    assert project.sql(indexes) == before
+    assert project.run().success
+    assert project.sql(indexes) != before
+
+
+@pytest.mark.parametrize("flags", FLAGS)
 def test_where_there_is_none_a_plain_table_stands_in_and_a_true_run_replaces_it(project, flags):
     project.model("order_totals", QUERY)
     assert project.run(*flags).success
