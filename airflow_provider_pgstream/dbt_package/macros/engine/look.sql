@@ -21,7 +21,12 @@
                 where d.{{ engine.id }} = st.{{ engine.id }}
                     and not exists (select from pg_catalog.pg_class as source where source.oid = d.source_relid)
             ) as source_is_gone,
-            {{ pgstream.indexes_of('c.oid') }} as indexes
+            exists (
+                select
+                from pg_catalog.pg_index as i
+                join pg_catalog.pg_class as index_class on index_class.oid = i.indexrelid
+                where i.indrelid = c.oid and {{ pgstream.is_named_by_dbt('index_class.relname') }}
+            ) as has_indexes
         from (values ({{ pgstream.literal(table.schema) }}, {{ pgstream.literal(table.identifier) }})) as wanted (schema_name, name)
         left join pg_catalog.pg_namespace as n on n.nspname = wanted.schema_name
         left join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = wanted.name

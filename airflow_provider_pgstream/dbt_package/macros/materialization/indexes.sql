@@ -2,7 +2,8 @@
     Indexes of a table that was there before follow the configuration: what is missing is created, and what left it is
     dropped. Only dbt gives an index 32 hexadecimal digits for a name: the engine's and those made by hand stay.
 #}
-{% macro update_indexes(table, there) %}
+{% macro update_indexes(table) %}
+    {%- set there = pgstream.indexes_of(table) -%}
     {%- set shapes = [] -%}
     {%- for index in there -%}
         {%- do shapes.append(index.shape) -%}
@@ -35,27 +36,30 @@
 {% endmacro %}
 
 
-{#
-    The indexes of a relation: a SQL expression over its oid, for `look`. It asks the catalog's tables only:
-    pg_get_indexdef would wait for whoever has locked the relation.
-#}
-{% macro indexes_of(oid) -%}
-    (
-        select coalesce(json_agg(json_build_object(
-            'name', index_class.relname,
-            'is_of_dbt', index_class.relname ~ '^[0-9a-f]{32}$' and i.indpred is null
-                and not exists (select from pg_catalog.pg_constraint where conindid = i.indexrelid),
-            'shape', json_build_object('type', am.amname, 'unique', i.indisunique, 'columns', (
+{# The catalog's tables only: pg_get_indexdef would wait for whoever has locked the relation. #}
+{% macro indexes_of(table) %}
+    {%- set query %}
+        select
+            c.relname as name,
+            {{ pgstream.is_named_by_dbt('c.relname') }} and i.indpred is null
+                and not exists (select from pg_catalog.pg_constraint where conindid = i.indexrelid) as is_of_dbt,
+            json_build_object('type', am.amname, 'unique', i.indisunique, 'columns', (
                 select json_agg(a.attname order by a.attnum)
                 from pg_catalog.pg_attribute as a
                 where a.attrelid = i.indexrelid and a.attnum <= i.indnkeyatts
-            ))
-        )), '[]')
+            )) as shape
         from pg_catalog.pg_index as i
-        join pg_catalog.pg_class as index_class on index_class.oid = i.indexrelid
-        join pg_catalog.pg_am as am on am.oid = index_class.relam
-        where i.indrelid = {{ oid }}
-    )
+        join pg_catalog.pg_class as c on c.oid = i.indexrelid
+        join pg_catalog.pg_am as am on am.oid = c.relam
+        where i.indrelid = to_regclass({{ pgstream.literal(table.include(database=false) | string) }})
+    {%- endset -%}
+    {{ return(pgstream.rows(query)) }}
+{% endmacro %}
+
+
+{# dbt names an index by a hash. #}
+{% macro is_named_by_dbt(name) -%}
+    {{ name }} ~ '^[0-9a-f]{32}$'
 {%- endmacro %}
 
 

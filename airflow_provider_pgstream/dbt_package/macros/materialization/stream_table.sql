@@ -54,8 +54,8 @@
     {%- set is_new = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if is_new -%}
         {%- do create_indexes(table) -%}
-    {%- elif not pgstream.is_trial() -%}
-        {%- do pgstream.update_indexes(table, found.indexes) -%}
+    {%- elif (found.has_indexes or config.get('indexes')) and not pgstream.is_trial() -%}
+        {%- do pgstream.update_indexes(table) -%}
     {%- endif -%}
     {%- for relation in [table, view] if relation is not none -%}
         {%- do apply_grants(relation, config.get('grants'), should_revoke=should_revoke(not is_new, full_refresh_mode=is_new)) -%}
