@@ -147,6 +147,7 @@ def test_every_command_of_the_readme_works_as_it_stands_there(project):
 
 
 def test_the_integration_project_runs_as_plain_commands(project, tmp_path):
+    project.write_artifacts()
     package = tmp_path / "package"
     shutil.copytree(package_path(), package, ignore=shutil.ignore_patterns("dbt_packages", "target", "logs"))
     env = {**os.environ, **project.env, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}

@@ -176,6 +176,7 @@ def test_data_tests_ls_build_docs_and_show(project):
         "ls", "--resource-type", "model", "--select", "config.materialized:stream_table", "--output", "name"
     )
     assert listed.names == ["t"]
+    project.write_artifacts()
     assert project.dbt("docs", "generate").success
     catalog = json.loads((project.path / "target/catalog.json").read_text())
     assert "total" in catalog["nodes"]["model.shop.t"]["columns"]
@@ -199,6 +200,7 @@ def test_a_snapshot_of_a_stream_table(project):
 
 
 def test_retry_runs_what_failed(project):
+    project.write_artifacts()
     project.model("good", QUERY)
     project.model("bad", "select customer_id, missing " + FROM)
     assert not project.run().success
@@ -209,6 +211,8 @@ def test_retry_runs_what_failed(project):
 
 
 def test_defer_reads_the_stream_table_of_the_other_state(totals, tmp_path):
+    totals.write_artifacts()
+    assert totals.dbt("parse").success
     shutil.copy(totals.path / "target/manifest.json", tmp_path / "manifest.json")
     totals.sql("create schema dev")
     totals.write(
