@@ -25,7 +25,6 @@ COMPONENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 HOST = "127.0.0.1"
-USUAL_PORT = 8080
 PATIENCE = 240.0  # seconds for Airflow to come up on a busy machine
 # This Airflow is told everything by the demo: what the user has set for another one does not count here.
 FOREIGN = ("AIRFLOW", "DBT_", "PGSTREAM_", "COSMOS_")
@@ -191,12 +190,6 @@ class Airflow:
 
 
 def _free_port() -> int:
-    for port in (USUAL_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise DemoError(f"no port is free on {HOST}")
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
