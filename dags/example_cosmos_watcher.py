@@ -17,6 +17,7 @@ from airflow_provider_pgstream.cosmos import PgStreamDbtDag
 dag = PgStreamDbtDag(
     dag_id="example_cosmos_watcher",
     schedule=None,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=5)},
     doc_md=__doc__,
     tags=["pgstream", "dbt"],
     project_config=ProjectConfig(Path(__file__).parent / "dbt" / "flights"),

@@ -14,7 +14,13 @@ from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
 from airflow_provider_pgstream.sensors import PgStreamCdcHealthSensor, PgStreamFreshnessSensor
 
-with DAG("example_wait_then_report", schedule=None, doc_md=__doc__, tags=["pgstream"]) as dag:
+with DAG(
+    "example_wait_then_report",
+    schedule=None,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=5)},
+    doc_md=__doc__,
+    tags=["pgstream"],
+) as dag:
     sound = PgStreamCdcHealthSensor(task_id="capture_is_sound", stream_table="public.order_totals")
     fresh = PgStreamFreshnessSensor(
         task_id="totals_are_fresh",

@@ -88,6 +88,8 @@ class Airflow:
             },
             "API_AUTH": {"JWT_SECRET": secrets.token_hex(64)},
             "LOGGING": {"BASE_LOG_FOLDER": self.home / "logs"},
+            # That late the scheduler may learn of a worker's end, and fail a task that was resumed before.
+            "WORKERS": {"MIN_HEARTBEAT_INTERVAL": 1},
             "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": 0.2, "USE_JOB_SCHEDULE": True},
             "DAG_PROCESSOR": {
                 "DAG_FILE_PROCESSOR_TIMEOUT": int(PATIENCE),
