@@ -77,8 +77,19 @@ class Engine:
         said: list[str] = []
         with psycopg.connect(self.dsn, autocommit=True, options="-c search_path=public") as session:
             session.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
-            session.execute(query, values)
+            backend = session.info.backend_pid
+            try:
+                session.execute(query, values)
+            finally:
+                session.close()
+                self._await_end(backend)
         return said
+
+    def _await_end(self, backend: int) -> None:
+        """Wait until the server has ended a session: only then is the lock of a failed refresh free again."""
+        with psycopg.connect(self.dsn, autocommit=True) as looker:
+            while looker.execute("select 1 from pg_stat_activity where pid = %s", [backend]).fetchone():
+                pass
 
     @contextmanager
     def refuses(self, text: str | None = None, code: str = "XX000") -> Iterator[None]:

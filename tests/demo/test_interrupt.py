@@ -37,8 +37,16 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def working(process: psutil.Process) -> str | None:
+    """Return the name of a process that has not ended; any may end between two looks at it."""
+    with suppress(psutil.NoSuchProcess):
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return process.name()
+    return None
+
+
 def gone(processes: list[psutil.Process]) -> bool:
-    return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return not any(working(process) for process in processes)
 
 
 def left_by(demo: subprocess.Popen[str], demo_dir: Path) -> list[str]:
@@ -89,7 +97,7 @@ def test_an_interrupted_installation_leaves_no_process(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "env.sh").write_text("pgstream_env() { sleep 600; echo never; }\n")
     demo = start(sys.executable, "-m", "demo.start", cwd=tmp_path)
-    eventually(lambda: any("sleep" in process.name() for process in descendants(demo)))
+    eventually(lambda: "sleep" in {working(process) for process in descendants(demo)})
     started = descendants(demo)
 
     demo.send_signal(signal.SIGTERM)

@@ -35,6 +35,18 @@ def eventually() -> Callable[..., Any]:
     return _eventually
 
 
+def _command(process: psutil.Process) -> list[str]:
+    """Return a process's command line; empty if it has ended, as sessions of the server do at any moment."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_postmaster(command: list[str]) -> bool:
+    return "-D" in command and Path(command[0]).name == "postgres"
+
+
 @dataclass
 class Emulator:
     """The emulator as a process of its own, as a user starts it."""
@@ -48,11 +60,22 @@ class Emulator:
         return self.ready.split(": ", 1)[1].split()[0]
 
     @property
+    def supervisor(self) -> psutil.Process:
+        return self._member(lambda command: any(word.endswith("supervisor.py") for word in command))
+
+    @property
+    def postmaster(self) -> psutil.Process:
+        return self._member(_is_postmaster)
+
+    @property
     def log_dir(self) -> Path:
         """The directory of the server's files, from the command line of its postmaster."""
-        postmaster = next(child for child in self.family if child.name() == "postgres")
-        command = postmaster.cmdline()
+        command = self.postmaster.cmdline()
         return Path(command[command.index("-D") + 1]).parent
+
+    def _member(self, is_meant: Callable[[list[str]], bool]) -> psutil.Process:
+        (member,) = [process for process in self.family if is_meant(_command(process))]
+        return member
 
     def end(self, signal_number: int) -> tuple[int, str]:
         """Send a signal, and return the exit code and what was said on stderr."""
