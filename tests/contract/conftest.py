@@ -80,9 +80,10 @@ class Engine:
             backend = session.info.backend_pid
             try:
                 session.execute(query, values)
-            finally:
+            except psycopg.Error:
                 session.close()
                 self._await_end(backend)
+                raise
         return said
 
     def _await_end(self, backend: int) -> None:
