@@ -122,23 +122,25 @@ class Cluster:
         partial.rename(self.data_dir)
 
     def _initdb(self, command: list[str]) -> str | None:
-        with put_off():
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd="/",
-                env=environment(),
-                start_new_session=True,
-                **self.user.popen_arguments(),
-            )
+        process = None
         try:
+            with put_off():  # what was put off is raised where this block ends
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd="/",
+                    env=environment(),
+                    start_new_session=True,
+                    **self.user.popen_arguments(),
+                )
             _, said = process.communicate()
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # with its child, which would go on writing files
-            process.communicate()
+            if process is not None:
+                os.killpg(process.pid, signal.SIGKILL)  # with its child, which would go on writing files
+                process.communicate()
             raise
         return said.strip() if process.returncode else None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -248,3 +250,25 @@ def test_root_runs_postgresql_unprivileged_from_a_wheel_that_is_closed_to_others
         assert found.version in done.stdout
     finally:
         shutil.rmtree(target)
+
+
+def test_interrupt_at_the_start_of_initdb_ends_it_before_the_data_is_removed(tmp_path, monkeypatch):
+    started = []
+
+    def popen_then_interrupt(*arguments, **options):
+        process = popen(*arguments, **options)
+        if Path(arguments[0][0]).name == "initdb":
+            started.append(process)
+            signal.raise_signal(signal.SIGINT)  # put off until the process is known
+        return process
+
+    popen = subprocess.Popen
+    for directory in [tmp_path, *tmp_path.parents[:2]]:
+        directory.chmod(0o755)
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", popen_then_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        PgStreamServer(scheduler=False).start()
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
+    assert list(tmp_path.iterdir()) == []
