@@ -9,9 +9,13 @@ from airflow.providers.common.compat.assets import Asset
 from airflow.providers.common.compat.sdk import AssetAlias
 from airflow.providers.postgres.assets.postgres import create_asset
 
-from airflow_provider_pgstream.translation import Place
+from airflow_provider_pgstream._engines.connections import DEFAULT_PORT, Place
 
-DEFAULT_PORT = 5432
+__all__ = [
+    "alias_of",
+    "asset_of",
+    "emit",
+]
 
 
 def asset_of(name: str, place: Place) -> Asset:
@@ -24,7 +28,7 @@ def asset_of(name: str, place: Place) -> Asset:
     return create_asset(
         host=place.host or "localhost",
         port=int(place.port or DEFAULT_PORT),
-        database=place.database or place.login or "postgres",
+        database=place.database_name,
         schema=schema,
         table=table,
     )

@@ -1,8 +1,30 @@
-"""One class for each thing that a user would handle; `translation` makes them from the database's errors."""
+"""One class for each thing that a user would handle."""
 
 from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import AirflowException
+
+__all__ = [
+    "PgStreamError",
+    "ConnectionFailed",
+    "EngineNotInstalled",
+    "EngineNotSupported",
+    "InsufficientPrivilege",
+    "InvalidStreamTable",
+    "UnsupportedQuery",
+    "StreamTableNotFound",
+    "StreamTableExists",
+    "StreamTableSuspended",
+    "StreamTableFailed",
+    "StreamTableStale",
+    "CaptureBroken",
+    "EngineUnhealthy",
+    "StreamTableUnattended",
+    "StreamTableDiffers",
+    "RefreshInProgress",
+    "SourceLocked",
+    "DependentObjectsExist",
+]
 
 
 class PgStreamError(AirflowException):
@@ -31,8 +53,8 @@ class InsufficientPrivilege(PgStreamError):
     """The role lacks a right; the text holds the GRANT."""
 
 
-class InvalidStreamTable(PgStreamError):
-    """A name, schedule, mode, status or other argument that the engine cannot take."""
+class InvalidStreamTable(PgStreamError, ValueError):
+    """A name, schedule, mode, status or other argument that is refused."""
 
 
 class UnsupportedQuery(PgStreamError):
@@ -61,6 +83,10 @@ class StreamTableStale(PgStreamError):
 
 class CaptureBroken(PgStreamError):
     """Changes of a source are not captured, or the scheduler is dead or moves nothing."""
+
+
+class EngineUnhealthy(PgStreamError):
+    """A check of the engine's own says WARN or ERROR."""
 
 
 class StreamTableUnattended(PgStreamError):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = [
+    "get_provider_info",
+]
+
 _PACKAGE = "airflow_provider_pgstream"
 _INTEGRATION = "pg_stream"
 
@@ -24,11 +28,28 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": _modules("hooks.pgstream"),
         "operators": _modules(
-            "operators.alter", "operators.create", "operators.drop", "operators.refresh", "operators.verify"
+            "operators.alter",
+            "operators.create",
+            "operators.drop",
+            "operators.refresh",
+            "operators.source",
+            "operators.verify",
         ),
-        "sensors": _modules("sensors.cdc_health", "sensors.freshness", "sensors.populated", "sensors.status"),
+        "sensors": _modules(
+            "sensors.cdc_health",
+            "sensors.engine_health",
+            "sensors.freshness",
+            "sensors.populated",
+            "sensors.status",
+            "sensors.watermarks",
+        ),
         "triggers": _modules(
-            "triggers.capture", "triggers.refresh", "triggers.stream_table", "triggers.watcher"
+            "triggers.capture",
+            "triggers.engine_checks",
+            "triggers.refresh",
+            "triggers.stream_table",
+            "triggers.verify",
+            "triggers.watcher",
         ),
         "connection-types": [
             {
@@ -44,6 +65,11 @@ def get_provider_info() -> dict[str, Any]:
                     "sslmode": {
                         "label": "SSL mode",
                         "description": "libpq's sslmode: disable, prefer, require, verify-ca or verify-full.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "engine": {
+                        "label": "Engine",
+                        "description": "pg_trickle or pg_stream, where the database has both extensions.",
                         "schema": {"type": ["string", "null"]},
                     },
                     "connect_timeout": {

@@ -12,7 +12,7 @@ except ImportError as error:
         "pip install 'airflow-provider-pgstream[cosmos]'"
     ) from error
 
-from airflow_provider_pgstream.cosmos.classes import PgStreamDbtDag, PgStreamDbtTaskGroup
-from airflow_provider_pgstream.cosmos.gates import gate_stream_tables
+from airflow_provider_pgstream.cosmos._classes import PgStreamDbtDag, PgStreamDbtTaskGroup
+from airflow_provider_pgstream.cosmos._gates import gate_stream_tables
 
 __all__ = ["gate_stream_tables", "PgStreamDbtDag", "PgStreamDbtTaskGroup"]

@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-from airflow_provider_pgstream import capture, catalog, health, life_cycle, queries, verification
-from airflow_provider_pgstream.capture import Observation
-from airflow_provider_pgstream.connection import Target, target
+from airflow_provider_pgstream._arguments import takes
+from airflow_provider_pgstream._engines import queries
+from airflow_provider_pgstream._engines.connections import Target, target
+from airflow_provider_pgstream._engines.detect import Installation, detect, unknown
+from airflow_provider_pgstream._engines.errors import connection_failed, not_found, translate
+from airflow_provider_pgstream._engines.names import check_names
+from airflow_provider_pgstream._engines.programs import Program, Run
+from airflow_provider_pgstream._stream_tables import (
+    capture,
+    create,
+    engine_checks,
+    health,
+    lifecycle,
+    lookup,
+    source_calls,
+)
+from airflow_provider_pgstream._stream_tables.capture import Observation
+from airflow_provider_pgstream._stream_tables.options import RefreshOptions
+from airflow_provider_pgstream._stream_tables.plan import RefreshPlan
+from airflow_provider_pgstream._stream_tables.report import Report
+from airflow_provider_pgstream._stream_tables.settings import Settings
+from airflow_provider_pgstream._stream_tables.spec import Spec
+from airflow_provider_pgstream._stream_tables.verify import VerifyOptions, verify
+from airflow_provider_pgstream._stream_tables.verify_plan import VerifyPlan, VerifyReport
 from airflow_provider_pgstream.exceptions import PgStreamError
-from airflow_provider_pgstream.hooks.session import Connection, Session
+from airflow_provider_pgstream.hooks._session import Connection, Session
 from airflow_provider_pgstream.models import (
     CdcSource,
     Diagnosis,
     EngineStatus,
+    HealthCheck,
     HistoryEntry,
     RefreshResult,
     StreamTable,
     Verification,
+    WatermarkGroup,
 )
-from airflow_provider_pgstream.names import check_names
-from airflow_provider_pgstream.program import Program, Run
-from airflow_provider_pgstream.refresh_plan import RefreshPlan, RefreshReport
-from airflow_provider_pgstream.translation import Place, connection_failed, not_found, translate
+
+__all__ = [
+    "PgStreamHook",
+]
 
 T = TypeVar("T")
 
@@ -51,7 +75,9 @@ class PgStreamHook(PostgresHook):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._session: Session | None = None
+        self._is_cancelled = False
         self._announced = False
+        self._installation: Installation | None = None
 
     # SQLExecuteQueryOperator(database=…) sets `schema` where the connection's type is not `postgres`.
     @property
@@ -74,11 +100,11 @@ class PgStreamHook(PostgresHook):
         return self.resolve_all(name)[0]
 
     def resolve_all(self, names: str | Iterable[str]) -> list[str]:
-        """Return one name or several qualified, without doubles."""
+        """Return one name or several qualified, without duplicates."""
         checked = check_names(names)
         if all("." in name for name in checked):
             return checked
-        return self._run(catalog.resolve(checked))
+        return self._drive(lookup.resolve(checked))
 
     def get(self, name: str) -> StreamTable:
         """
@@ -87,26 +113,27 @@ class PgStreamHook(PostgresHook):
         :raises StreamTableNotFound: if there is none.
         """
         qualified = self.resolve(name)
-        found = self._run(catalog.look([qualified]))
+        found = self._run(lambda at: lookup.fetch(at.engine, [qualified]))
         if qualified not in found:
             raise not_found(qualified)
         return found[qualified]
 
     def list(self) -> Sequence[StreamTable]:
         """Return all stream tables of the database."""
-        return tuple(self._run(catalog.look()).values())
+        return tuple(self._run(lambda at: lookup.fetch(at.engine)).values())
 
     def look(self, names: Iterable[str]) -> Mapping[str, StreamTable]:
         """Return those of some stream tables that exist, by qualified name, in one query."""
-        return self._run(catalog.look(self.resolve_all(names)))
+        resolved = self.resolve_all(names)
+        return self._run(lambda at: lookup.fetch(at.engine, resolved))
 
     def in_dependency_order(
         self, names: str | Iterable[str], include_upstream: bool = False
     ) -> Sequence[str]:
         """Return names so that each comes after the stream tables that it reads."""
         resolved = self.resolve_all(names)
-        tables = self._run(catalog.look())
-        return catalog.in_dependency_order(resolved, tables, include_upstream=include_upstream)
+        tables = self._run(lambda at: lookup.fetch(at.engine))
+        return lookup.in_dependency_order(resolved, tables, include_upstream=include_upstream)
 
     def staleness(self, name: str) -> float | None:
         """Return the seconds since the moment as of which the data is right; None while unpopulated."""
@@ -115,7 +142,8 @@ class PgStreamHook(PostgresHook):
     def history(self, name: str, max_rows: int = 20) -> Sequence[HistoryEntry]:
         """Return the scheduler's last refreshes, the latest first; manual ones leave no trace."""
         table = self.get(name)
-        rows = self._run(_rows(Run(queries.HISTORY, {"name": table.name, "max_rows": max_rows})))
+        values = {"name": table.name, "max_rows": max_rows}
+        rows = self._run(lambda at: _rows(Run(queries.history(at.engine), values)))
         return tuple(map(HistoryEntry.from_row, rows))
 
     def explain(self, name: str) -> dict[str, str]:
@@ -125,7 +153,7 @@ class PgStreamHook(PostgresHook):
         :raises PgStreamError: if the engine cannot say.
         """
         table = self.get(name)
-        rows = self._run(_rows(Run(queries.EXPLAIN, {"name": table.name})))
+        rows = self._run(lambda at: _rows(Run(queries.explain(at.engine), {"name": table.name})))
         found = {row["property"]: row["value"] for row in rows}
         if "error" in found:
             raise PgStreamError(f"stream table {table.name} cannot be explained: {found['error']}")
@@ -134,57 +162,57 @@ class PgStreamHook(PostgresHook):
     def cdc_health(self, names: str | Iterable[str] | None = None) -> Sequence[CdcSource]:
         """Return the sources of some stream tables, or of all, and whether their changes are captured."""
         resolved = None if names is None else self.resolve_all(names)
-        return self._run(health.cdc_sources(resolved))
+        return self._run(lambda at: health.cdc_sources(at.engine, resolved))
 
     def status(self) -> EngineStatus:
         """Return the engine's version, and whether a scheduler serves this database."""
-        return self._run(health.engine_status(self.target.place))
+        return self._run(health.engine_status)
 
     def observe(self) -> Observation:
         """Return everything that change capture in this database depends on, to be judged."""
-        return self._run(capture.observe())
+        return self._run(lambda at: capture.observe(at.engine))
+
+    def health_checks(self) -> Sequence[HealthCheck]:
+        """
+        Return what the engine's own checks say.
+
+        :raises EngineNotSupported: if it has none.
+        """
+        return self._run(lambda at: engine_checks.health_checks(at.engine))
+
+    def watermark_groups(self) -> Sequence[WatermarkGroup]:
+        """
+        Return the groups of sources that are loaded together, and how level they are.
+
+        :raises EngineNotSupported: if the engine has none.
+        """
+        return self._run(lambda at: engine_checks.watermark_groups(at.engine))
 
     def diagnose(self) -> Diagnosis:
         """Find what is wrong: the scheduler, overdue tables, and by trial refreshes the one that fails."""
-        return self._run(health.diagnose(self.target.place))
+        return self._run(health.diagnose)
 
     # ---- changing
 
-    def refresh(
-        self,
-        name: str,
-        *,
-        full: bool = False,
-        lock_sources: bool = True,
-        lock_timeout: float = 10.0,
-        on_suspended: str = "fail",
-    ) -> RefreshResult:
+    @takes(RefreshOptions, without=("include_upstream",), on_busy="fail")
+    def refresh(self, name: str, **options: Any) -> RefreshResult:
         """
-        Refresh a stream table safely: in a session and a transaction of its own, its sources locked.
+        Refresh a stream table: in a session and a transaction of its own, its sources locked.
 
-        :param full: in FULL mode, once: repairs a DIFFERENTIAL table.
-        :param lock_sources: lock the sources of a DIFFERENTIAL table. Without it rows can be lost.
-        :param lock_timeout: seconds to try for the locks.
-        :param on_suspended: what to do with a paused table: ``fail``, ``skip``, or ``resume`` it.
+        :param options: as :class:`PgStreamRefreshOperator` takes them, but for ``include_upstream``;
+            ``on_busy`` is ``"fail"`` unless another is given.
         :raises RefreshInProgress: if another session refreshes it.
-        :raises SourceLocked: if a lock is not had in time.
+        :raises SourceLocked: if a lock does not come in time.
         """
-        plan = RefreshPlan(
-            [name],
-            full=full,
-            lock_sources=lock_sources,
-            lock_timeout=lock_timeout,
-            on_suspended=on_suspended,
-            on_busy="fail",
-        )
-        report = self.refresh_all(plan)
+        report = self.refresh_all(RefreshPlan([name], **{"on_busy": "fail", **options}))
         report.raise_errors()
         return next(iter(report.results.values()))
 
-    def refresh_all(self, plan: RefreshPlan) -> RefreshReport:
+    def refresh_all(self, plan: RefreshPlan) -> Report:
         """Refresh several stream tables, one transaction each; single ones' errors are in the report."""
-        return self._run(plan.program(self.target.place, self._announce), check=False)
+        return self._drive(plan.program(self.target.place, self._announce))
 
+    @takes(Settings)
     def create(
         self,
         name: str,
@@ -196,20 +224,26 @@ class PgStreamHook(PostgresHook):
         status: str | None = None,
         if_exists: str = "fail",
         lock_timeout: float = 10.0,
+        **settings: Any,
     ) -> RefreshResult:
         """
         Create a stream table.
 
         :param query: one SELECT, its tables qualified.
-        :param schedule: a duration, a cron expression, or None for CALCULATED.
+        :param schedule: a duration, a cron expression, ``calculated``, or None: only a refresh from outside
+            drives it.
         :param initialize: populate it now; else nothing does before a refresh.
         :param status: the status to give it, ``PAUSED`` included.
-        :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or create it anew, where it differs.
+        :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or recreate it, where it differs.
         :param lock_timeout: seconds to wait for the writers of the sources.
+        :param settings: what only some engines have, as :class:`PgStreamCreateOperator` takes it.
         """
-        wish = life_cycle.Wish(query, schedule, refresh_mode, initialize, status, if_exists, lock_timeout)
-        return self._run(life_cycle.create(self.resolve(name), wish, self.target.place))
+        chosen = Settings(**settings)
+        spec = Spec(query, schedule, refresh_mode, initialize, status, if_exists, lock_timeout, chosen)
+        qualified = self.resolve(name)
+        return self._run(lambda at: create.create(qualified, spec, at))
 
+    @takes(Settings)
     def alter(
         self,
         name: str,
@@ -217,11 +251,15 @@ class PgStreamHook(PostgresHook):
         schedule: str | None = None,
         refresh_mode: str | None = None,
         status: str | None = None,
+        **settings: Any,
     ) -> RefreshResult:
-        """Change what is given, and leave alone what is None."""
-        return self._run(
-            life_cycle.alter(self.resolve(name), schedule, refresh_mode, status, self.target.place)
-        )
+        """
+        Change what is given, and leave alone what is None.
+
+        :param settings: what only some engines have, as :class:`PgStreamAlterOperator` takes it.
+        """
+        qualified, chosen = self.resolve(name), Settings(**settings)
+        return self._run(lambda at: lifecycle.alter(qualified, schedule, refresh_mode, status, chosen, at))
 
     def pause(self, name: str) -> RefreshResult:
         """Keep a stream table from being refreshed."""
@@ -239,22 +277,49 @@ class PgStreamHook(PostgresHook):
         :param cascade: drop the views and stream tables that read it, too, instead of raising.
         :raises DependentObjectsExist: naming them.
         """
-        return self._run(life_cycle.drop(self.resolve(name), if_exists, cascade, self.target.place))
+        qualified = self.resolve(name)
+        return self._run(lambda at: lifecycle.drop(qualified, if_exists, cascade, at))
 
-    def verify(self, name: str, limit: int = 10, float_tolerance: float = 1e-9) -> Verification:
+    @takes(VerifyOptions, without=("on_difference",))
+    def verify(self, name: str, **options: Any) -> Verification:
         """
-        Refresh a stream table, compare it with its query, and roll all of it back.
+        Compare a stream table with its query in one snapshot, and change nothing.
 
-        :param limit: how many example rows to return, of each kind.
-        :param float_tolerance: relative difference up to which floats are equal.
+        What its readers see is compared, or where changes are pending, what a refresh makes of them, which is
+        rolled back: the result's ``compared`` says which.
+
+        :param options: as :class:`PgStreamVerifyOperator` takes them, but for ``on_difference``.
+        :raises StreamTableFailed: if it was never populated.
         """
         qualified = self.resolve(name)
-        return self._run(verification.verify(qualified, limit, float_tolerance, self.target.place))
+        return self._run(lambda at: verify(qualified, VerifyOptions(**options), at))
+
+    def verify_all(self, plan: VerifyPlan) -> VerifyReport:
+        """Verify several stream tables, and do what the plan says where one differs."""
+        return self._drive(plan.program(self.target.place, self._announce))
 
     def trim(self, names: str | Iterable[str] | None = None) -> Mapping[str, int]:
         """Delete from the change buffers what every stream table has read; returns buffer → rows deleted."""
         resolved = None if names is None else self.resolve_all(names)
-        return self._run(life_cycle.trim(resolved))
+        return self._run(lambda at: lifecycle.trim(at.engine, resolved))
+
+    # ---- sources
+
+    def gate_source(self, source: str) -> None:
+        """
+        Keep the engine's scheduler from refreshing what reads a table, ``schema.table``.
+
+        :raises EngineNotSupported: if the engine cannot.
+        """
+        self._run(lambda at: source_calls.gate(source, at))
+
+    def ungate_source(self, source: str) -> None:
+        """Let the engine's scheduler refresh what reads a table again."""
+        self._run(lambda at: source_calls.ungate(source, at))
+
+    def advance_watermark(self, source: str, watermark: datetime) -> None:
+        """Say up to which moment a table has been loaded; never before the last one."""
+        self._run(lambda at: source_calls.advance_watermark(source, watermark, at))
 
     # ---- connection
 
@@ -286,22 +351,31 @@ class PgStreamHook(PostgresHook):
 
     def announce(self) -> None:
         """Make sure that the engine is there, and say in the log if it is the emulator."""
-        self._run(catalog.check_engine(self.target.place, self._announce), check=False)
+        self._installation = self._drive(detect(self.target.place, self._announce))
 
     def cancel(self) -> None:
-        """End the statement that is running, as a kill of the task wants it."""
+        """End the statement that is running, and begin nothing more, as a kill of the task wants it."""
+        self._is_cancelled = True
         if self._session is not None:
             self._session.cancel()
 
-    def _run(self, program: Program[T], *, check: bool = True) -> T:
-        place = self.target.place
-        if check:
-            program = _checked(program, place, self._announce)
-        self._session = Session(self._connector(), self.log)
+    def _run(self, work: Callable[[Installation], Program[T]]) -> T:
+        """Run a program that needs to know the engine, which is detected once per hook."""
+
+        def program() -> Program[T]:
+            if self._installation is None:
+                self._installation = yield from detect(self.target.place, self._announce)
+            return (yield from work(self._installation))
+
+        return self._drive(program())
+
+    def _drive(self, program: Program[T]) -> T:
+        self._session = Session(self._connector(), self.log, is_cancelled=self._is_cancelled)
         try:
             return self._session.drive(program)
         except psycopg.Error as error:
-            raise translate(error, place=place) from None
+            installation = self._installation or unknown(self.target.place)
+            raise translate(error, installation) from None
         finally:
             self._session = None
 
@@ -321,11 +395,6 @@ class PgStreamHook(PostgresHook):
                 raise connection_failed(error, goal.place, goal.password) from None
 
         return connect
-
-
-def _checked(program: Program[T], place: Place, announce: Callable[[str], None]) -> Program[T]:
-    yield from catalog.check_engine(place, announce)
-    return (yield from program)
 
 
 def _rows(run: Run) -> Program[Sequence[Mapping[str, Any]]]:

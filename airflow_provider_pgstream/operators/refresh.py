@@ -2,113 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context, conf
 
-from airflow_provider_pgstream.exceptions import PgStreamError
-from airflow_provider_pgstream.operators.base import PgStreamOperator
-from airflow_provider_pgstream.refresh_plan import RefreshPlan, errors_of_event, raise_together
+from airflow_provider_pgstream._arguments import boolean, is_template, one_of, parameters_of, takes
+from airflow_provider_pgstream._stream_tables.options import RefreshOptions
+from airflow_provider_pgstream._stream_tables.plan import RefreshPlan
+from airflow_provider_pgstream.exceptions import InvalidStreamTable
+from airflow_provider_pgstream.operators._deferrable import DeferrableOperator
+
+_DEFAULTS = asdict(RefreshOptions())
+# `dry_run` is a method of every operator, which `airflow tasks test --dry-run` calls.
+_ATTRIBUTES = {option: "is_dry_run" if option == "dry_run" else option for option in _DEFAULTS}
+
+ON_ERROR = ("fail", "report")
 
 
-class PgStreamRefreshOperator(PgStreamOperator):
+class PgStreamRefreshOperator(DeferrableOperator):
     """
     Refresh stream tables safely, one transaction each, in dependency order.
 
-    Each refresh waits for the transactions that are writing to the table's sources and keeps new ones out
-    while it runs; without that the engine loses rows. When one fails, those that read it are left out, the
-    others go on, and the task fails at the end naming all that did.
+    Each refresh keeps writers of the table's sources out for a moment, in which it takes a snapshot and the
+    WAL position that belongs to it; without that the engine loses rows. When one fails, those that
+    read it are left out, the others go on, and the task fails at the end naming all that did.
 
     Returns ``{"schema.table": {"outcome": "refreshed", …}}``.
 
-    :param when: ``always``; only if ``unpopulated``; or only if ``unattended``: nothing else refreshes it.
-    :param full: refresh DIFFERENTIAL tables in FULL mode, once: this repairs wrong rows.
-    :param include_upstream: refresh the stream tables that these read, before them.
-    :param lock_sources: lock the sources of DIFFERENTIAL tables. Without it rows can be lost.
-    :param lock_timeout: seconds to try for those locks.
-    :param on_busy: while another session refreshes it: ``wait``, holding nothing, ``skip`` it, or ``fail``.
-    :param busy_timeout: seconds to wait so.
-    :param on_suspended: what to do with a paused one: ``fail``, ``skip`` it, or ``resume`` it.
+    :param stream_table: ``schema.table``, or ``table`` in the session's ``current_schema()``, or a list
+        (templated).
+    :param schema: instead of ``stream_table``: all stream tables of a schema (templated).
+    :param pattern: instead of ``stream_table``: all whose ``schema.table`` matches, such as
+        ``"mart.*_daily"`` (templated).
+    :param on_error: when some failed: ``fail`` the task, or ``report`` them in its result, so that the assets
+        of those that were refreshed are emitted, as Airflow does for a task that succeeds only. The task
+        fails where none was refreshed.
     :param deferrable: run it in the triggerer.
     """
 
+    __doc__ = f"{__doc__}{parameters_of(RefreshOptions)}\n"
+    template_fields: Sequence[str] = (
+        *DeferrableOperator.template_fields,
+        "schema",
+        "pattern",
+        *_ATTRIBUTES.values(),
+    )
     _emits = True
 
+    @takes(RefreshOptions)
     def __init__(
         self,
         *,
-        when: str = "always",
-        full: bool = False,
-        include_upstream: bool = False,
-        lock_sources: bool = True,
-        lock_timeout: float = 10.0,
-        on_busy: str = "wait",
-        busy_timeout: float = 600.0,
-        on_suspended: str = "fail",
+        stream_table: str | Iterable[str] | None = None,
+        schema: str | None = None,
+        pattern: str | None = None,
+        on_error: str = "fail",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.when = when
-        self.full = full
-        self.include_upstream = include_upstream
-        self.lock_sources = lock_sources
-        self.lock_timeout = lock_timeout
-        self.on_busy = on_busy
-        self.busy_timeout = busy_timeout
-        self.on_suspended = on_suspended
-        self.deferrable = deferrable
-        self._plan([])  # refuses unknown words while the DAG is parsed
+        given = {name: kwargs.pop(name) for name in _DEFAULTS if name in kwargs}
+        if len([which for which in (stream_table, schema, pattern) if which is not None]) != 1:
+            raise InvalidStreamTable("PgStreamRefreshOperator needs one of stream_table, schema and pattern")
+        super().__init__(stream_table=stream_table, **kwargs)
+        self.schema = schema
+        self.pattern = pattern
+        self.on_error = one_of("on_error", on_error, ON_ERROR)
+        self.deferrable = boolean("deferrable", deferrable)
+        # What is no template is refused while the DAG is parsed.
+        RefreshOptions(**{name: value for name, value in given.items() if not is_template(value)})
+        for name, attribute in _ATTRIBUTES.items():
+            setattr(self, attribute, given.get(name, _DEFAULTS[name]))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Refresh here, or hand the work to the triggerer."""
-        plan = self._plan(self._names())
+        plan = self._plan()
         if self.deferrable:
-            self._defer(plan)
+            from airflow_provider_pgstream.triggers.refresh import PgStreamRefreshOperationTrigger
+
+            self._hand_over(PgStreamRefreshOperationTrigger, plan.to_json())
         report = self.hook.refresh_all(plan)
-        results = self._done(context, report.to_json())
-        raise_together(report.errors)
-        return results
+        return self._end(context, report.to_json(), report.raise_errors)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """
-        Take what the trigger did.
+    def _end(
+        self, context: Context, results: Mapping[str, Mapping[str, Any]], raise_errors: Callable[[], None]
+    ) -> dict[str, Any]:
+        done = self._done(context, results)
+        if self.on_error == "fail" or not self._fresh:
+            raise_errors()
+        return done
 
-        :raises PgStreamError: what went wrong there, or if the event is not one.
-        """
-        if not event or not {"status", "results", "errors"} <= event.keys():
-            raise PgStreamError(
-                f"task {self.task_id} was resumed without a result ({event!r}): look into the triggerer's "
-                "log, then clear the task"
-            )
-        results = self._done(context, event["results"])
-        raise_together(errors_of_event(event))
-        return results
-
-    def _defer(self, plan: RefreshPlan) -> None:
-        from airflow_provider_pgstream.triggers.refresh import PgStreamRefreshOperationTrigger
-
-        self.hook.announce()
-        self.defer(
-            trigger=PgStreamRefreshOperationTrigger(
-                postgres_conn_id=self.postgres_conn_id,
-                hook_params=dict(self.hook_params or {}),
-                plan=plan.to_json(),
-            ),
-            method_name="execute_complete",
-            timeout=self.execution_timeout,
-        )
-
-    def _plan(self, names: list[str]) -> RefreshPlan:
-        return RefreshPlan(
-            names,
-            when=self.when,
-            full=self.full,
-            include_upstream=self.include_upstream,
-            lock_sources=self.lock_sources,
-            lock_timeout=self.lock_timeout,
-            on_busy=self.on_busy,
-            busy_timeout=self.busy_timeout,
-            on_suspended=self.on_suspended,
-        )
+    def _plan(self) -> RefreshPlan:
+        options = {name: getattr(self, attribute) for name, attribute in _ATTRIBUTES.items()}
+        names = [] if self.stream_table is None else self._names()
+        return RefreshPlan(names, schema=self.schema, pattern=self.pattern, **options)

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Context
-
-from airflow_provider_pgstream import capture
-from airflow_provider_pgstream.conditions import Outcome, Verdict
+from airflow_provider_pgstream._stream_tables import capture
+from airflow_provider_pgstream._stream_tables.conditions import Outcome, Verdict
 from airflow_provider_pgstream.exceptions import CaptureBroken, InvalidStreamTable
-from airflow_provider_pgstream.sensors.base import StreamTableSensor
+from airflow_provider_pgstream.sensors._base import StreamTableSensor
+from airflow_provider_pgstream.triggers._waiting import WaitingTrigger
 from airflow_provider_pgstream.triggers.capture import CaptureTrigger
-from airflow_provider_pgstream.triggers.waiting import WaitingTrigger
 
 
 class PgStreamCdcHealthSensor(StreamTableSensor):
@@ -23,6 +21,9 @@ class PgStreamCdcHealthSensor(StreamTableSensor):
     It fails at once if a change trigger is missing or disabled, a source is gone or was recreated, a
     replication slot is missing, or the scheduler of this database is dead or moves nothing: then it names the
     stream table whose refresh fails, which it finds by trial refreshes that are rolled back.
+
+    It also fails if a subscription writes a source whose change trigger it does not fire, and warns of what
+    can let changes by: see :meth:`PgStreamHook.diagnose`.
 
     :param stream_table: the stream tables whose sources count; left out, all sources of the database do.
     :param max_lag_bytes: WAL that may wait to be decoded; left out, the engine's own alert (1 GiB) decides.
@@ -37,7 +38,8 @@ class PgStreamCdcHealthSensor(StreamTableSensor):
         max_lag_bytes: int | str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(stream_table=stream_table, **kwargs)
+        # Sound capture is no news of any data.
+        super().__init__(stream_table=stream_table, emit_asset=False, **kwargs)
         self.max_lag_bytes = max_lag_bytes
 
     @cached_property
@@ -55,16 +57,13 @@ class PgStreamCdcHealthSensor(StreamTableSensor):
                 f"max_lag_bytes must be a number of bytes, not {self.max_lag_bytes!r}"
             ) from None
 
-    def look(self) -> tuple[Verdict, dict[str, Any]]:
-        """Look once, and find out who is at fault if all is lost."""
+    def poll(self) -> tuple[Verdict, dict[str, Any]]:
+        """Poll once, and find out who is at fault if all is lost."""
         seen = self.hook.observe()
         verdict = seen.judge(self.names, self.most_bytes)
         if verdict.outcome is Outcome.FAIL and verdict.error is CaptureBroken:
             raise capture.with_culprits(verdict, self.hook.diagnose())
         return verdict, seen.to_json(self.names)
-
-    def emit(self, context: Context, result: dict[str, Any]) -> None:
-        """Emit nothing: sound capture is no news of any data."""
 
     def make_trigger(self) -> WaitingTrigger:
         """Return what waits in the triggerer."""

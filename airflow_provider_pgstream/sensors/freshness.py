@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_pgstream.conditions import Fresh
+from airflow_provider_pgstream._stream_tables.conditions import Fresh
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
-from airflow_provider_pgstream.sensors.base import StreamTableSensor
+from airflow_provider_pgstream.sensors._base import StreamTableSensor
 
 
 class PgStreamFreshnessSensor(StreamTableSensor):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from airflow_provider_pgstream.conditions import Populated
-from airflow_provider_pgstream.exceptions import InvalidStreamTable
-from airflow_provider_pgstream.sensors.base import StreamTableSensor
+from airflow_provider_pgstream._arguments import one_of
+from airflow_provider_pgstream._stream_tables.conditions import Populated
+from airflow_provider_pgstream.sensors._base import StreamTableSensor
 
 
 class PgStreamPopulatedSensor(StreamTableSensor):
@@ -23,9 +23,7 @@ class PgStreamPopulatedSensor(StreamTableSensor):
 
     def __init__(self, *, on_unattended: Literal["fail", "wait"] = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if on_unattended not in ("fail", "wait"):
-            raise InvalidStreamTable(f"on_unattended={on_unattended!r} is not known: give one of fail, wait")
-        self.on_unattended = on_unattended
+        self.on_unattended = one_of("on_unattended", on_unattended, ("fail", "wait"))
 
     @property
     def condition(self) -> Populated:

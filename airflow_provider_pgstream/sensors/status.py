@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_pgstream import engine
-from airflow_provider_pgstream.conditions import InStatus
+from airflow_provider_pgstream._engines import words
+from airflow_provider_pgstream._stream_tables.conditions import InStatus
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
-from airflow_provider_pgstream.sensors.base import StreamTableSensor
+from airflow_provider_pgstream.sensors._base import StreamTableSensor
 
 
 class PgStreamStatusSensor(StreamTableSensor):
@@ -23,7 +23,7 @@ class PgStreamStatusSensor(StreamTableSensor):
 
     template_fields: Sequence[str] = (*StreamTableSensor.template_fields, "target_status")
 
-    def __init__(self, *, target_status: str = engine.ACTIVE, **kwargs: Any) -> None:
+    def __init__(self, *, target_status: str = words.ACTIVE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_status = target_status
 
@@ -31,6 +31,6 @@ class PgStreamStatusSensor(StreamTableSensor):
     def condition(self) -> InStatus:
         """That the table has the status."""
         try:
-            return InStatus(engine.status_word(self.target_status))
+            return InStatus(words.status_word(self.target_status))
         except ValueError as error:
             raise InvalidStreamTable(f"target_status of sensor {self.task_id}: {error}") from None

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_pgstream import capture, health
-from airflow_provider_pgstream.capture import Observation
-from airflow_provider_pgstream.conditions import Outcome
+from airflow_provider_pgstream._engines.connections import Place
+from airflow_provider_pgstream._engines.detect import detect
+from airflow_provider_pgstream._engines.engine import Engine
+from airflow_provider_pgstream._engines.programs import Program
+from airflow_provider_pgstream._events import Event, failure
+from airflow_provider_pgstream._stream_tables import capture, health
+from airflow_provider_pgstream._stream_tables.capture import Observation
+from airflow_provider_pgstream._stream_tables.conditions import Outcome
 from airflow_provider_pgstream.exceptions import CaptureBroken
-from airflow_provider_pgstream.hooks.pgstream_async import AsyncConnection, AsyncSession, read
-from airflow_provider_pgstream.triggers.events import failure, success
-from airflow_provider_pgstream.triggers.shared_look import Look
-from airflow_provider_pgstream.triggers.waiting import WaitingTrigger
+from airflow_provider_pgstream.hooks._async import AsyncConnection, AsyncSession, read
+from airflow_provider_pgstream.models import Diagnosis
+from airflow_provider_pgstream.triggers._shared_poll import Poll
+from airflow_provider_pgstream.triggers._waiting import WaitingTrigger
 
 
 class CaptureTrigger(WaitingTrigger):
@@ -35,24 +40,33 @@ class CaptureTrigger(WaitingTrigger):
         return path, {**arguments, "max_lag_bytes": self.max_lag_bytes}
 
     @property
-    def look(self) -> Look:
-        """The same three queries for all who wait so."""
-        return look
+    def poll(self) -> Poll:
+        """The same queries for all who wait so."""
+        return poll_capture
 
-    async def judge(self, seen: Observation) -> dict[str, Any] | str:
-        """Ask the observation, and find out who is at fault if all is lost."""
+    async def judge(self, seen: Observation) -> Event | str:
+        """Ask the observation, and find out which stream table is at fault where capture is broken."""
         verdict = seen.judge(self.stream_tables, self.max_lag_bytes)
         if verdict.outcome is Outcome.WAIT:
             return verdict.reason
         if verdict.outcome is Outcome.DONE:
-            return success(verdict.reason, seen.to_json(self.stream_tables))
+            return Event(seen.to_json(self.stream_tables), message=verdict.reason)
         if verdict.error is not CaptureBroken:
             return failure(verdict.error(verdict.reason))
         place = (await self.database.target()).place
-        diagnosis = await AsyncSession(self.database, self.log).drive(health.diagnose(place))
+        diagnosis = await AsyncSession(self.database, self.log).drive(_diagnose(place))
         return failure(capture.with_culprits(verdict, diagnosis))
 
 
-async def look(connection: AsyncConnection, names: list[str]) -> Observation:  # noqa: ARG001 - looks at all
-    """See all that capture depends on."""
-    return await read(connection, capture.observe())
+def _diagnose(place: Place) -> Program[Diagnosis]:
+    installation = yield from detect(place)
+    return (yield from health.diagnose(installation))
+
+
+async def poll_capture(
+    connection: AsyncConnection,
+    engine: Engine,
+    names: list[str],  # noqa: ARG001 - everything is fetched
+) -> Observation:
+    """Fetch all that capture depends on."""
+    return await read(connection, capture.observe(engine))

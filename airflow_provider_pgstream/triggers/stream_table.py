@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pgstream import catalog, conditions
-from airflow_provider_pgstream.conditions import Outcome
-from airflow_provider_pgstream.hooks.pgstream_async import AsyncConnection, read
+from airflow_provider_pgstream._engines.engine import Engine
+from airflow_provider_pgstream._events import Event, failure
+from airflow_provider_pgstream._stream_tables import conditions, lookup
+from airflow_provider_pgstream._stream_tables.conditions import Outcome
+from airflow_provider_pgstream.hooks._async import AsyncConnection, read
 from airflow_provider_pgstream.models import StreamTable
-from airflow_provider_pgstream.triggers.events import failure, success
-from airflow_provider_pgstream.triggers.shared_look import Look
-from airflow_provider_pgstream.triggers.waiting import WaitingTrigger
+from airflow_provider_pgstream.triggers._shared_poll import Poll
+from airflow_provider_pgstream.triggers._waiting import WaitingTrigger
 
 
 class StreamTableTrigger(WaitingTrigger):
@@ -33,20 +34,22 @@ class StreamTableTrigger(WaitingTrigger):
         return path, {**arguments, "condition": self.condition}
 
     @property
-    def look(self) -> Look:
+    def poll(self) -> Poll:
         """One query for all stream tables that anybody waits for."""
-        return look
+        return poll_stream_tables
 
-    async def judge(self, seen: Mapping[str, StreamTable]) -> dict[str, Any] | str:
+    async def judge(self, seen: Mapping[str, StreamTable]) -> Event | str:
         """Ask the condition."""
         verdict = conditions.judge_all(self._condition, self.stream_tables, seen)
         if verdict.outcome is Outcome.FAIL:
             return failure(verdict.error(verdict.reason))
         if verdict.outcome is Outcome.DONE:
-            return success(verdict.reason, conditions.seen(self.stream_tables, seen))
+            return Event(conditions.seen(self.stream_tables, seen), message=verdict.reason)
         return verdict.reason
 
 
-async def look(connection: AsyncConnection, names: list[str]) -> dict[str, StreamTable]:
-    """See several stream tables in one query."""
-    return await read(connection, catalog.look(names))
+async def poll_stream_tables(
+    connection: AsyncConnection, engine: Engine, names: list[str]
+) -> dict[str, StreamTable]:
+    """Fetch several stream tables in one query."""
+    return await read(connection, lookup.fetch(engine, names))

@@ -10,17 +10,16 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pgstream import engine, queries
-from airflow_provider_pgstream.compat import AIRFLOW_3
+from airflow_provider_pgstream._compat import AIRFLOW_3
+from airflow_provider_pgstream._engines import queries, words
+from airflow_provider_pgstream._engines.engine import Engine
+from airflow_provider_pgstream._engines.names import check_names
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
-from airflow_provider_pgstream.hooks.pgstream_async import AsyncConnection, Database
-from airflow_provider_pgstream.names import check_names
-from airflow_provider_pgstream.triggers.shared_look import Unreachable, Wish, looks
+from airflow_provider_pgstream.hooks._async import AsyncConnection, Database
+from airflow_provider_pgstream.triggers._shared_poll import Subscription, Unreachable, polls
 
 WATERMARK = "pg_stream marks"
 """The key under which the asset's state store keeps what was last seen."""
-
-NO_DATA = "NO_DATA"
 
 
 @dataclass(frozen=True)
@@ -28,16 +27,16 @@ class Mark:
     """
     What shows that a stream table was refreshed since.
 
-    :param pgs_id: changes when the table is created anew.
+    :param pgs_id: changes when the table is recreated.
     :param refreshed_at: moves with every refresh, one that found nothing to do included.
-    :param frontier: moves with every refresh that did something, so that one by hand shows even if the
+    :param moved: changes with every refresh that did something, so that one by hand shows even if the
         scheduler found nothing to do right behind it.
-    :param action: what the scheduler says of the last refresh; None if it was one by hand.
+    :param action: what the engine's history says of the last refresh; None if it says nothing.
     """
 
     pgs_id: int
     refreshed_at: str | None
-    frontier: str | None
+    moved: str | None
     action: str | None
     data_timestamp: str | None
 
@@ -49,16 +48,16 @@ class Mark:
             return True
         if self.refreshed_at == old.refreshed_at:
             return False
-        return include_no_data or self.action != NO_DATA or self.frontier != old.frontier
+        return include_no_data or self.action != words.NO_DATA or self.moved != old.moved
 
 
 class PgStreamRefreshTrigger(BaseEventTrigger):
     """
     Fires each time the database refreshed a stream table: its scheduler, Airflow, or somebody by hand.
 
-    For an ``AssetWatcher`` (Airflow 3). The engine's notifications only hasten a look; what counts is the
-    catalog, which is looked at every ``poll_interval`` in any case, so that nothing is lost while the server
-    is away. Refreshes between two looks are one event. Where Airflow has a state store for assets (3.3), what
+    For an ``AssetWatcher`` (Airflow 3). The engine's notifications only hasten a poll; what counts is the
+    catalog, which is polled every ``poll_interval`` in any case, so that nothing is lost while the server
+    is away. Refreshes between two polls are one event. Where Airflow has a state store for assets (3.3), what
     happens while no triggerer runs fires when one is back; the last event may then come twice.
 
     All watchers and sensors of one database in one triggerer share one connection.
@@ -67,7 +66,7 @@ class PgStreamRefreshTrigger(BaseEventTrigger):
     :param postgres_conn_id: the Airflow connection.
     :param hook_params: arguments of the hook.
     :param include_no_data: fire also when the scheduler found nothing to do.
-    :param poll_interval: seconds between looks when no notification comes; refreshes by hand send none.
+    :param poll_interval: seconds between polls when no notification comes; refreshes by hand send none.
     :raises AirflowException: on Airflow 2, which has no asset watchers.
     """
 
@@ -88,6 +87,8 @@ class PgStreamRefreshTrigger(BaseEventTrigger):
         self.names = check_names(stream_table)
         if bare := [name for name in self.names if "." not in name]:
             raise InvalidStreamTable(f"a watcher needs schema.table, not {bare[0]!r}")
+        if poll_interval <= 0:
+            raise InvalidStreamTable(f"poll_interval={poll_interval!r} must be seconds, more than 0")
         self.stream_table = stream_table
         self.postgres_conn_id = postgres_conn_id
         self.hook_params = hook_params
@@ -109,17 +110,17 @@ class PgStreamRefreshTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event per refresh, for ever."""
-        wish = Wish(look_at_marks, frozenset(self.names), self.poll_interval, engine.ALERT_CHANNEL)
+        subscription = Subscription(poll_marks, frozenset(self.names), self.poll_interval, listens=True)
         watermark = Watermark(getattr(self, "asset_state_store", None), self.log)
         marks = await watermark.load()
-        told = ""
-        async with looks(Database(self.postgres_conn_id, self.hook_params), wish) as seen:
+        logged = ""
+        async with polls(Database(self.postgres_conn_id, self.hook_params), subscription) as seen:
             async for found in seen:
-                told = self._tell(self._lacking(found), told)
+                logged = self._log_change(self._missing(found), logged)
                 if isinstance(found, Unreachable):
                     continue
                 if marks is not None:
-                    # Saved a look late, when Airflow's own database has the events of the last one for sure.
+                    # Saved a poll late, when Airflow's own database has the events of the last one for sure.
                     await watermark.save(marks)
                     for name in self._refreshed(marks, found):
                         yield TriggerEvent(_event(name, found[name]))  # type: ignore[no-untyped-call]
@@ -132,16 +133,16 @@ class PgStreamRefreshTrigger(BaseEventTrigger):
             if name in new and new[name].is_newer_than(old.get(name), include_no_data=self.include_no_data)
         ]
 
-    def _lacking(self, found: Mapping[str, Mark] | Unreachable) -> str:
+    def _missing(self, found: Mapping[str, Mark] | Unreachable) -> str:
         if isinstance(found, Unreachable):
             return f"watching again when this is over: {found.error}"
         missing = ", ".join(name for name in self.names if name not in found)
         return f"watching for stream tables that do not exist yet: {missing}" if missing else ""
 
-    def _tell(self, lacking: str, told: str) -> str:
-        if lacking != told:
-            self.log.info("%s", lacking or f"watching {', '.join(self.names)}")
-        return lacking
+    def _log_change(self, missing: str, logged: str) -> str:
+        if missing != logged:
+            self.log.info("%s", missing or f"watching {', '.join(self.names)}")
+        return missing
 
 
 def _event(name: str, mark: Mark) -> dict[str, Any]:
@@ -153,9 +154,9 @@ def _event(name: str, mark: Mark) -> dict[str, Any]:
     }
 
 
-async def look_at_marks(connection: AsyncConnection, names: list[str]) -> dict[str, Mark]:
-    """See the marks of several stream tables in one query."""
-    cursor = await connection.execute(queries.MARKS, {"names": names})
+async def poll_marks(connection: AsyncConnection, engine: Engine, names: list[str]) -> dict[str, Mark]:
+    """Fetch the marks of several stream tables in one query."""
+    cursor = await connection.execute(queries.marks(engine), {"names": names})
     return {row.pop("name"): Mark(**row) for row in await cursor.fetchall()}
 
 

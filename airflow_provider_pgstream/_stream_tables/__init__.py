@@ -1,0 +1,1 @@
+"""What is done with stream tables: a verb a file."""
