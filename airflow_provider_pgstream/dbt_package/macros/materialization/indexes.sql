@@ -2,15 +2,15 @@
     Indexes of a table that was there before follow the configuration: what is missing is created, and what left it is
     dropped. Only dbt gives an index 32 hexadecimal digits for a name: the engine's and those made by hand stay.
 #}
-{% macro update_indexes(table) %}
-    {%- set there = pgstream.indexes_of(table) -%}
+{% macro _update_indexes(table) %}
+    {%- set existing = pgstream._indexes_of(table) -%}
     {%- set shapes = [] -%}
-    {%- for index in there -%}
+    {%- for index in existing -%}
         {%- do shapes.append(index.shape) -%}
     {%- endfor -%}
     {%- set wanted = [] -%}
     {%- for index in config.get('indexes') or [] -%}
-        {%- set shape = pgstream.index_shape(index) -%}
+        {%- set shape = pgstream._index_shape(index) -%}
         {%- do wanted.append(shape) -%}
         {%- if shape not in shapes -%}
             {%- call statement('pgstream_index', auto_begin=true) -%}
@@ -19,15 +19,15 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if config.get('on_configuration_change', 'apply') | lower == 'apply' -%}
-        {%- for index in there if index.is_of_dbt and index.shape not in wanted -%}
-            {%- do pgstream.drop_index(table, index.name) -%}
+        {%- for index in existing if index.is_of_dbt and index.shape not in wanted -%}
+            {%- do pgstream._drop_index(table, index.name) -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
 
 
-{# What tells one index from another, as `indexes_of` gives it; dbt writes columns unquoted, so they are folded. #}
-{% macro index_shape(index) %}
+{# What tells one index from another, as `_indexes_of` gives it; dbt writes columns unquoted, so they are folded. #}
+{% macro _index_shape(index) %}
     {%- set columns = [] -%}
     {%- for column in index.columns -%}
         {%- do columns.append((column if column.startswith('"') else column | lower) | replace('"', '')) -%}
@@ -37,11 +37,11 @@
 
 
 {# The catalog's tables only: pg_get_indexdef would wait for whoever has locked the relation. #}
-{% macro indexes_of(table) %}
+{% macro _indexes_of(table) %}
     {%- set query %}
         select
             c.relname as name,
-            {{ pgstream.is_named_by_dbt('c.relname') }} and i.indpred is null
+            {{ pgstream._is_named_by_dbt('c.relname') }} and i.indpred is null
                 and not exists (select from pg_catalog.pg_constraint where conindid = i.indexrelid) as is_of_dbt,
             json_build_object('type', am.amname, 'unique', i.indisunique, 'columns', (
                 select json_agg(a.attname order by a.attnum)
@@ -51,21 +51,21 @@
         from pg_catalog.pg_index as i
         join pg_catalog.pg_class as c on c.oid = i.indexrelid
         join pg_catalog.pg_am as am on am.oid = c.relam
-        where i.indrelid = to_regclass({{ pgstream.literal(table.include(database=false) | string) }})
+        where i.indrelid = to_regclass({{ pgstream._literal(table.include(database=false) | string) }})
     {%- endset -%}
-    {{ return(pgstream.rows(query)) }}
+    {{ return(pgstream._rows(query)) }}
 {% endmacro %}
 
 
 {# dbt names an index by a hash. #}
-{% macro is_named_by_dbt(name) -%}
+{% macro _is_named_by_dbt(name) -%}
     {{ name }} ~ '^[0-9a-f]{32}$'
 {%- endmacro %}
 
 
-{% macro drop_index(table, name) %}
-    {%- set step = '            drop index if exists ' ~ pgstream.identifier(table.schema) ~ '.' ~ pgstream.identifier(name) ~ ';' -%}
+{% macro _drop_index(table, name) %}
+    {%- set step = '            drop index if exists ' ~ pgstream._identifier(table.schema) ~ '.' ~ pgstream._identifier(name) ~ ';' -%}
     {%- call statement('pgstream_drop_index', auto_begin=true) -%}
-        {{ pgstream.attempt(table, 'rid of an index that left its configuration', step) }}
+        {{ pgstream._attempt(table, 'cleared of an index that left its configuration', step) }}
     {%- endcall -%}
 {% endmacro %}

@@ -1,106 +1,84 @@
-{% macro pgstream_refresh(model_name) %}
-    {%- set table = pgstream.table_named('pgstream_refresh', model_name) -%}
-    {%- do pgstream.look_at_existing(table) -%}
-    {%- do pgstream.execute_steps(table, 'refreshed', pgstream.refresh_steps(table)) -%}
-    {%- do pgstream.say(pgstream.engine_name(table) ~ ': refreshed') -%}
+{% macro pgstream_refresh(model_name, consistent=false) %}
+    {%- do pgstream._refuse_consistent('pgstream_refresh', consistent) -%}
+    {%- set table = pgstream._existing_table('pgstream_refresh', model_name) -%}
+    {%- set outcome = pgstream._refresh_or_fail(table, 'refreshed') -%}
+    {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'refreshed')) -%}
 {% endmacro %}
 
 
 {# Recomputes a stream table whose rows are wrong, or may be. #}
 {% macro pgstream_repair(model_name) %}
-    {%- set table = pgstream.table_named('pgstream_repair', model_name) -%}
-    {%- do pgstream.look_at_existing(table) -%}
-    {%- do pgstream.execute_steps(table, 'repaired', pgstream.refresh_steps(table, full=true)) -%}
-    {%- do pgstream.say(pgstream.engine_name(table) ~ ': repaired (recomputed in full)') -%}
+    {%- set table = pgstream._existing_table('pgstream_repair', model_name) -%}
+    {%- set outcome = pgstream._refresh_or_fail(table, 'repaired', full=true) -%}
+    {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'repaired (recomputed in full)')) -%}
 {% endmacro %}
 
 
 {#
     All stream tables of this project, those they read before those that read them. One that fails keeps those that
     read it from being refreshed, not the others; the operation fails at the end.
-
-    All of it runs in one session, and there the engine's second differential refresh deletes changes which other
-    tables on the sources of the first have not read: see `must_recompute`.
 #}
-{% macro pgstream_refresh_all() %}
-    {%- do pgstream.require_engine() -%}
+{% macro pgstream_refresh_all(consistent=false) %}
+    {%- do pgstream._refuse_consistent('pgstream_refresh_all', consistent) -%}
+    {%- do pgstream._engine() -%}
+    {%- set outcomes = [] -%}
     {%- set failed = [] -%}
-    {%- set refreshed = [] -%}
-    {%- for node in pgstream.stream_table_models() -%}
-        {%- set table = pgstream.table_of(node) -%}
-        {%- set outcome = pgstream.refresh_one(node, table, failed, refreshed) -%}
-        {%- if outcome.startswith('ERROR') -%}
+    {%- for node in pgstream._stream_table_models() -%}
+        {%- set table = pgstream._table_of(node) -%}
+        {%- set outcome = pgstream._refresh_one(node, table, failed) -%}
+        {%- if outcome.level == 'ERROR' -%}
             {%- do failed.append(node.unique_id) -%}
-        {%- elif outcome.startswith('refreshed') -%}
-            {%- do refreshed.append(table) -%}
         {%- endif -%}
-        {%- do pgstream.say(pgstream.engine_name(table) ~ ': ' ~ outcome) -%}
+        {%- do pgstream._report(outcomes, pgstream._qualified_name(table), outcome.level, outcome.text) -%}
     {%- endfor -%}
-    {%- if failed -%}
-        {{ exceptions.raise_compiler_error(failed | length ~ " stream tables were not refreshed: see the lines above") }}
+    {%- do pgstream._conclude('pgstream_refresh_all', outcomes, 'stream tables were not refreshed') -%}
+{% endmacro %}
+
+
+{# Several tables as of one moment take a session for each, which share a snapshot. #}
+{% macro _refuse_consistent(operation, consistent) %}
+    {%- if consistent -%}
+        {%- do exceptions.raise_compiler_error(operation ~ ": dbt has one session, and consistent takes one for each stream table: refresh them with PgStreamRefreshOperator(stream_table=[…], consistent=True) of airflow-provider-pgstream") -%}
     {%- endif -%}
 {% endmacro %}
 
 
-{% macro refresh_one(node, table, failed, refreshed) %}
-    {%- set found = pgstream.look(table) -%}
+{% macro _refresh_one(node, table, failed) %}
+    {%- set found = pgstream._find(table) -%}
+    {%- set not_refreshed = pgstream._upstream_of(node) | select('in', failed) | map('replace', 'model.', '') | join(', ') -%}
     {%- if not found.is_stream_table -%}
-        {{ return('ERROR it is not there: dbt run creates it') }}
-    {%- elif found.status == 'SUSPENDED' and pgstream.is_paused_by(node) -%}
-        {{ return('SKIP paused by its model') }}
+        {{ return({'level': 'ERROR', 'text': 'it is not there: dbt run creates it'}) }}
+    {%- elif found.status == 'SUSPENDED' and pgstream._is_paused_by(node) -%}
+        {{ return({'level': 'SKIP', 'text': 'paused by its model'}) }}
+    {%- elif not_refreshed -%}
+        {{ return({'level': 'ERROR', 'text': 'left out, because it reads ' ~ not_refreshed}) }}
     {%- endif -%}
-    {%- set broken = pgstream.upstream_of(node) | select('in', failed) | list -%}
-    {%- if broken -%}
-        {{ return('ERROR left out, because it reads ' ~ broken | map('replace', 'model.', '') | join(', ')) }}
-    {%- endif -%}
-    {%- set full = pgstream.must_recompute(refreshed) -%}
-    {%- do pgstream.execute_steps(table, 'refreshed', pgstream.refresh_steps(table, full=full), keep_error=true) -%}
-    {%- set error = pgstream.rows("select current_setting('pgstream.error') as text")[0].text -%}
-    {%- if error -%}
-        {{ return('ERROR ' ~ error) }}
-    {%- endif -%}
-    {{ return('refreshed' ~ (' (recomputed in full)' if full and found.refresh_mode == 'DIFFERENTIAL' else '')) }}
+    {%- set outcome = pgstream._refresh(table, 'refreshed') -%}
+    {{ return({'level': 'ERROR', 'text': outcome.error} if outcome.error else {'level': none, 'text': pgstream._told(outcome, 'refreshed')}) }}
 {% endmacro %}
 
 
 {# Ids of all that a node reads, through others too. #}
-{% macro upstream_of(node) %}
+{% macro _upstream_of(node) %}
     {%- set seen = {} -%}
     {%- for id in (node.get('depends_on') or {}).get('nodes', []) -%}
-        {%- do pgstream.visit(id, seen, []) -%}
+        {%- do pgstream._visit(id, seen, []) -%}
     {%- endfor -%}
     {{ return(seen.keys() | list) }}
 {% endmacro %}
 
 
-{#
-    A differential refresh puts the clean-up of its sources' changes off to the next differential refresh of the same
-    session. That is harmless only where no other stream table reads those sources; a full one never cleans up.
-#}
-{% macro must_recompute(refreshed) %}
-    {%- if not refreshed -%}
-        {{ return(false) }}
+{% macro _refresh_or_fail(table, purpose, full=false, unless_populated=false) %}
+    {%- set outcome = pgstream._refresh(table, purpose, full, unless_populated) -%}
+    {%- if outcome.error -%}
+        {%- do pgstream._fail(outcome.error) -%}
     {%- endif -%}
-    {%- set engine = pgstream.engine() -%}
-    {%- set names = [] -%}
-    {%- for table in refreshed -%}
-        {%- do names.append('(' ~ pgstream.literal(table.schema) ~ ', ' ~ pgstream.literal(table.identifier) ~ ')') -%}
-    {%- endfor -%}
-    {%- set query %}
-        select exists (
-            select
-            from {{ engine.dependencies }} as mine
-            join {{ engine.stream_tables }} as st using ({{ engine.id }})
-            join {{ engine.dependencies }} as other on other.source_relid = mine.source_relid and other.{{ engine.id }} <> mine.{{ engine.id }}
-            where (st.{{ engine.schema_name }}, st.{{ engine.name }}) in ({{ names | join(', ') }})
-                and st.refresh_mode = 'DIFFERENTIAL' and mine.source_type = 'TABLE'
-        ) as yes
-    {%- endset -%}
-    {{ return(pgstream.rows(query)[0].yes) }}
+    {{ return(outcome) }}
 {% endmacro %}
 
 
-{% macro is_paused_by(node) %}
-    {%- set status = pgstream.setting_of(node.config, 'status', none) -%}
-    {{ return(status is string and status | upper in ('PAUSED', 'SUSPENDED')) }}
+{# One line about a refresh: how, why in full, as of when, and for how long writers were kept out. #}
+{% macro _told(outcome, done) %}
+    {%- set parts = [outcome.action, outcome.reason, 'at ' ~ outcome.position if outcome.position else none, 'writers waited ' ~ outcome.held_ms ~ ' ms at most' if outcome.held_ms is not none else none] -%}
+    {{ return(done ~ ' (' ~ parts | select | join(', ') ~ ')') }}
 {% endmacro %}

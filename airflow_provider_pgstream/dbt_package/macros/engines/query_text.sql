@@ -3,7 +3,7 @@
     `--` comment is a syntax error there: both are left off. Strings and quoted names are recognised, so that
     nothing inside them is taken for either.
 #}
-{% macro engine_query(sql) %}
+{% macro _query_text(sql) %}
     {%- set pieces = "(?s)"
         ~ "(?P<trivia>(?:\\s|;|--[^\\n]*|/\\*.*?\\*/)+)"
         ~ "|(?:[eE]'(?:[^'\\\\]|''|\\\\.)*'"

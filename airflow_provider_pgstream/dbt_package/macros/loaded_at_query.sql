@@ -8,8 +8,6 @@
 
 
 {% macro default__loaded_at_query(schema, name) %}
-    {%- set engine = pgstream.engine() -%}
-    {{ return('select data_timestamp from ' ~ engine.stream_tables
-        ~ ' where ' ~ engine.schema_name ~ ' = ' ~ pgstream.literal(schema)
-        ~ ' and ' ~ engine.name ~ ' = ' ~ pgstream.literal(name)) }}
+    {%- set engine = pgstream._engine() -%}
+    {{ return('select ' ~ engine.fresh_as_of ~ ' from ' ~ engine.catalog ~ ' as st where ' ~ pgstream._is_row_of(pgstream._table_at(schema, name))) }}
 {% endmacro %}
