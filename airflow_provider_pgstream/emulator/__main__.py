@@ -10,13 +10,15 @@ from pathlib import Path
 
 import psycopg
 
-from airflow_provider_pgstream.emulator import interrupts
-from airflow_provider_pgstream.emulator.errors import EmulatorError
-from airflow_provider_pgstream.emulator.server import PgStreamServer
+from airflow_provider_pgstream.emulator import _interrupts
+from airflow_provider_pgstream.emulator._dresses import DRESSES
+from airflow_provider_pgstream.emulator._errors import EmulatorError
+from airflow_provider_pgstream.emulator._server import PgStreamServer
 
 DESCRIPTION = """\
-Runs PostgreSQL 18 on 127.0.0.1 with an extension named pg_stream that behaves as the real one towards
-its clients, and its scheduler (for database 'postgres', as the real one). For trying, demos and tests;
+Runs PostgreSQL 18 on 127.0.0.1 with an extension named pg_stream, or pg_trickle, that behaves as the real
+one towards its clients, and its scheduler (pg_stream's for database 'postgres' only, as the real one;
+pg_trickle's for every database that has the extension). For trying, demos and tests;
 not for data that matters. Nobody is asked for a password: whoever can reach 127.0.0.1 on this machine is
 superuser of this server.
 """
@@ -25,7 +27,7 @@ superuser of this server.
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator; return the exit code."""
     options = _parser().parse_args(arguments)
-    for number in interrupts.STOPPING:
+    for number in _interrupts.STOPPING:
         signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
 
@@ -34,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         with PgStreamServer(
-            options.port, options.data_dir, options.bin_dir, scheduler=options.scheduler, progress=progress
+            options.port,
+            options.data_dir,
+            options.bin_dir,
+            engine=options.engine,
+            scheduler=options.scheduler,
+            progress=progress,
         ) as server:
             _announce(server, time.monotonic() - started, options.data_dir)
             server.wait()
@@ -65,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--port", type=int, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=tuple(DRESSES),
+        default="pg_stream",
+        help="the extension that it passes for (default: %(default)s)",
     )
     parser.add_argument(
         "--data-dir", type=Path, metavar="D", help="keep the data there (default: temporary, removed at stop)"

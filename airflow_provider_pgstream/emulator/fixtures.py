@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_provider_pgstream.emulator.server import PgStreamServer
+    from airflow_provider_pgstream.emulator._server import PgStreamServer
 
 
 @pytest.fixture(scope="session")
@@ -18,12 +18,18 @@ def pgstream_settings() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def pgstream_server(pgstream_settings: dict[str, str]) -> Iterator[PgStreamServer]:
+def pgstream_engine() -> str:
+    """The engine that the emulator passes for, to be overridden in a ``conftest.py``: ``"pg_trickle"``."""
+    return "pg_stream"
+
+
+@pytest.fixture(scope="session")
+def pgstream_server(pgstream_engine: str, pgstream_settings: dict[str, str]) -> Iterator[PgStreamServer]:
     """The emulator, started once for the session; its scheduler makes a turn when asked, and only then."""
     # Imported here, because pytest imports this module at every start, wherever the package is installed.
-    from airflow_provider_pgstream.emulator.server import PgStreamServer
+    from airflow_provider_pgstream.emulator._server import PgStreamServer
 
-    with PgStreamServer(scheduler=False, settings=pgstream_settings) as server:
+    with PgStreamServer(engine=pgstream_engine, scheduler=False, settings=pgstream_settings) as server:
         yield server
 
 

@@ -72,5 +72,11 @@ create table pgstream_emulator.seen (
     upstream_versions jsonb not null default '{}',
     version bigint not null default 0
 );
--- Whoever may refresh on the real engine, where there is no such table, may do so here.
-grant select, insert, update, delete on pgstream_emulator.seen to public;
+-- Which transactions' changes may be gone from a source's buffer: none after `up_to`. A stream table that may not
+-- have seen them recomputes its rows, so that nothing is kept for one that is paused, or not yet committed.
+create table pgstream_emulator.trimmed (
+    source_relid oid primary key,
+    up_to xid8 not null
+);
+-- Whoever may refresh on the real engine, where there are no such tables, may do so here.
+grant select, insert, update, delete on pgstream_emulator.seen, pgstream_emulator.trimmed to public;

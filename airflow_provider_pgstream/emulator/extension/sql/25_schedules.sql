@@ -12,7 +12,7 @@ declare
     v_char text;
 begin
     if v_input = '' then
-        raise exception 'invalid argument: schedule cannot be empty' using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', 'invalid argument: schedule cannot be empty');
     end if;
     if v_input ~ '^[0-9]+$' then
         return v_input::bigint;
@@ -29,8 +29,8 @@ begin
         v_digits := '';
     end loop;
     if v_digits <> '' then
-        raise exception $e$invalid argument: trailing digits '%' without a unit in duration '%'. Append s, m, h, d, or w. Example: '1h30m'$e$,
-            v_digits, v_input using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', format($e$invalid argument: trailing digits '%s' without a unit in duration '%s'. Append s, m, h, d, or w. Example: '1h30m'$e$,
+            v_digits, v_input));
     end if;
     return v_seconds;
 end
@@ -42,7 +42,7 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog
 as $$
 begin
     return pgstream_emulator.duration_seconds(input);
-exception when internal_error then
+exception when internal_error or invalid_parameter_value then
     return null;
 end
 $$;
@@ -52,11 +52,11 @@ language plpgsql immutable set search_path = pg_catalog
 as $$
 begin
     if v_char not in ('s', 'm', 'h', 'd', 'w') then
-        raise exception $e$invalid argument: invalid duration unit '%' in '%'. Use s (seconds), m (minutes), h (hours), d (days), w (weeks). Example: '5m', '1h30m', '2d'$e$,
-            v_char, v_input using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', format($e$invalid argument: invalid duration unit '%s' in '%s'. Use s (seconds), m (minutes), h (hours), d (days), w (weeks). Example: '5m', '1h30m', '2d'$e$,
+            v_char, v_input));
     elsif v_digits = '' then
-        raise exception $e$invalid argument: expected a number before '%' in duration '%'$e$,
-            v_char, v_input using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', format($e$invalid argument: expected a number before '%s' in duration '%s'$e$,
+            v_char, v_input));
     end if;
 end
 $$;
@@ -84,8 +84,8 @@ begin
         v_problem := 'Component error: Number out of bounds.';
     end if;
     if v_problem is not null then
-        raise exception $e$invalid argument: invalid cron expression '%': %$e$, schedule, v_problem
-            using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', format($e$invalid argument: invalid cron expression '%s': %s$e$,
+            schedule, v_problem));
     end if;
 end
 $$;
@@ -117,8 +117,8 @@ begin
     end if;
     v_seconds := pgstream_emulator.duration_seconds(schedule);
     if v_seconds < v_shortest then
-        raise exception 'invalid argument: schedule must be at least %s, got %s', v_shortest, v_seconds
-            using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', format('invalid argument: schedule must be at least %ss, got %ss',
+            v_shortest, v_seconds));
     end if;
 end
 $$;

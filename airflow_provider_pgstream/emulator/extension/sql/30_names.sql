@@ -21,22 +21,9 @@ begin
     select s.* into v_found from pgstream.pgs_stream_tables s
     where s.pgs_schema = v_schema and s.pgs_name = v_name;
     if v_found.pgs_id is null then
-        raise exception 'stream table not found: %.%', v_schema, v_name using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('NOT_FOUND', format('stream table not found: %s.%s', v_schema, v_name));
     end if;
     return v_found;
-end
-$$;
-
-create function pgstream_emulator.mode_word(refresh_mode text) returns text
-language plpgsql immutable set search_path = pg_catalog
-as $$
-begin
-    case upper(refresh_mode)
-        when 'FULL' then return 'FULL';
-        when 'DIFFERENTIAL', 'INCREMENTAL' then return 'DIFFERENTIAL';
-        else raise exception 'invalid argument: unknown refresh mode: %. Must be ''FULL'' or ''DIFFERENTIAL''',
-            upper(refresh_mode) using errcode = 'internal_error';
-    end case;
 end
 $$;
 
@@ -45,7 +32,7 @@ language plpgsql immutable set search_path = pg_catalog
 as $$
 begin
     if upper(status) not in ('INITIALIZING', 'ACTIVE', 'SUSPENDED', 'ERROR') then
-        raise exception 'invalid argument: unknown status: %', upper(status) using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', 'invalid argument: unknown status: ' || upper(status));
     end if;
     return upper(status);
 end

@@ -23,18 +23,6 @@ create function pgstream_emulator.views_among(relations oid[]) returns oid[]
 language sql stable set search_path = pg_catalog
 as $$ select array(select c.oid from pg_class c where c.oid = any (relations) and c.relkind = 'v' order by c.oid) $$;
 
--- Every view among the relations of a query, those inside views included.
-create function pgstream_emulator.all_views_of(relations oid[]) returns oid[]
-language sql stable set search_path = pg_catalog
-as $$
-    with recursive found (relid) as (
-        select unnest(pgstream_emulator.views_among(relations))
-        union
-        select unnest(pgstream_emulator.views_among((pgstream_emulator.describe(relid)).relations)) from found
-    )
-    select array(select relid from found order by relid)
-$$;
-
 -- In a definition every name is qualified, so that a view can only appear as `FROM schema.view`,
 -- `JOIN schema.view` or `, schema.view`.
 create function pgstream_emulator.with_views_inlined(definition text, views oid[]) returns text

@@ -38,7 +38,8 @@ begin
         pgstream_emulator.column_snapshot(r.relid) c (snapshot);
     -- In one order, so that two creations never wait for each other.
     for v_source in select d.* from pgstream.pgs_dependencies d
-        where d.pgs_id = v_pgs_id and d.source_type = 'TABLE' order by d.source_relid
+        where d.pgs_id = v_pgs_id and d.source_type = 'TABLE' and v_refresh_mode <> 'IMMEDIATE'
+        order by d.source_relid
     loop
         perform pgstream_emulator.start_capture(v_source.source_relid, v_pgs_id);
     end loop;

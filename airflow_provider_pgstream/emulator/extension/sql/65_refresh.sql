@@ -3,18 +3,50 @@ create type pgstream_emulator.changes as (changed boolean, truncated boolean);
 create type pgstream_emulator.moment as (position pg_lsn, snapshot pg_snapshot, upstream_versions jsonb);
 
 -- How far a refresh will have seen. It is taken first of all, before anybody looks for changes and before the
--- query runs: what commits in between is seen twice, never not at all.
+-- query runs: what commits in between is seen twice, never not at all. The message flushes: no later change can
+-- have the position. What a transaction that is still open wrote before may have it, and who brought the snapshot
+-- along must say which one belongs to it: then there is none.
 create function pgstream_emulator.moment_of(st pgstream.pgs_stream_tables) returns pgstream_emulator.moment
 language plpgsql set search_path = pg_catalog
 as $$
 declare
     v_moment pgstream_emulator.moment;
 begin
-    v_moment.position := pg_current_wal_insert_lsn();
-    v_moment.snapshot := pg_current_snapshot();
+    if current_setting('transaction_isolation') = 'read committed' then
+        v_moment.position := pg_current_wal_lsn();
+        perform pg_logical_emit_message(false, 'pgstream_emulator', '', true);
+        if pgstream_emulator.others_write() then
+            v_moment.position := null;
+        end if;
+    end if;
+    v_moment.snapshot := pgstream_emulator.others_snapshot();
     v_moment.upstream_versions := pgstream_emulator.upstream_versions(st.pgs_id);
     return v_moment;
 end
+$$;
+
+-- Whether another transaction that may have written is open. A snapshot's list would lack those that began after
+-- the last one that has ended.
+create function pgstream_emulator.others_write() returns boolean
+language sql set search_path = pg_catalog
+as $$
+    select exists (
+        select from pg_locks l
+        where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.pid is distinct from pg_backend_pid())
+$$;
+
+-- What is seen of other transactions. The own one, which may write on, counts as one that is still open: in
+-- PostgreSQL's word for a snapshot it is missing among those.
+create function pgstream_emulator.others_snapshot() returns pg_snapshot
+language sql set search_path = pg_catalog
+as $$
+    select format('%s:%s:%s', pg_snapshot_xmin(n.snapshot), pg_snapshot_xmax(n.snapshot),
+        (select string_agg(o.xid::text, ',' order by o.xid)
+         from (select pg_snapshot_xip(n.snapshot) as xid
+               union
+               select pg_current_xact_id_if_assigned()) o
+         where o.xid < pg_snapshot_xmax(n.snapshot)))::pg_snapshot
+    from (select pg_current_snapshot() as snapshot) n
 $$;
 
 -- The tables that a stream table reads and whose changes are captured, in one order.
@@ -87,7 +119,7 @@ language sql stable set search_path = pg_catalog
 as $$
     select case
         when not v_changes.changed then 'NOTHING'
-        when st.refresh_mode = 'FULL' or not pgstream_emulator.has_frontier(st) or v_changes.truncated then 'ALL'
+        when st.refresh_mode <> 'DIFFERENTIAL' or not pgstream_emulator.has_frontier(st) or v_changes.truncated then 'ALL'
         else 'DIFFERENCES' end
 $$;
 
@@ -112,6 +144,7 @@ begin
     perform pgstream_emulator.move_frontier(st, v_moment);
     perform pgstream_emulator.note(st, v_moment,
         v_method = 'ALL' or v_result.rows_inserted + v_result.rows_deleted > 0);
+    perform pgstream_emulator.after_refresh(st, v_method);
     return v_result;
 end
 $$;
@@ -133,16 +166,17 @@ begin
         perform pgstream_emulator.trim_buffer(v_relid);
     end loop;
     update pgstream.pgs_stream_tables s
-    set is_populated = true, data_timestamp = now(), last_refresh_at = now(), updated_at = now(),
+    set is_populated = true, last_refresh_at = now(), updated_at = now(),
+        data_timestamp = case when v_written then now() else s.data_timestamp end,
         needs_reinit = false, consecutive_errors = 0, last_full_ms = st.last_full_ms,
         status = case when s.status in ('INITIALIZING', 'ERROR') then 'ACTIVE' else s.status end
     where s.pgs_id = st.pgs_id;
 end
 $$;
 
--- The frontier is what clients read; the emulator itself goes by `seen`. Everything captured up to its
--- positions must have been taken in, because clients remove that: so it stays where it was while any
--- transaction that may have written before is open, the refresh's own included.
+-- The frontier is what clients read and set; the emulator itself goes by `seen`, and of the frontier only by
+-- whether there is one. Everything captured up to its positions must have been taken in, because clients remove
+-- that: so it stays where it was while there is no such position, or while this transaction may write on.
 create function pgstream_emulator.move_frontier(
     st pgstream.pgs_stream_tables, v_moment pgstream_emulator.moment)
 returns void
@@ -159,7 +193,7 @@ begin
         execute format('select exists (select from %s where xid = pg_current_xact_id())',
             pgstream_emulator.buffer(v_relid)) into v_own_change;
         v_sources := v_sources || jsonb_build_object(v_relid, jsonb_build_object(
-            'lsn', case when v_own_change or exists (select from pg_snapshot_xip(v_moment.snapshot))
+            'lsn', case when v_moment.position is null or v_own_change
                 then coalesce(st.frontier #>> array['sources', v_relid::text, 'lsn'], '0/0')
                 else v_moment.position::text end,
             'snapshot_ts', v_now));

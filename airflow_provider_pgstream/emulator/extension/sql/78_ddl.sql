@@ -47,6 +47,7 @@ begin
     if exists (select from pgstream.pgs_dependencies d where d.source_relid = any (v_changed)) then
         perform pgstream_emulator.check_source_ddl(v_changed);
         perform pgstream_emulator.mark_readers(v_changed);
+        perform pgstream_emulator.follow_columns(v_changed);
     end if;
 end
 $$;
@@ -66,8 +67,7 @@ declare
         order by c.oid limit 1);
 begin
     if v_source is not null and pgstream_emulator.setting('block_source_ddl')::boolean then
-        raise exception 'pg_stream: ALTER TABLE on % blocked — column-affecting DDL is not allowed on source tables tracked by stream tables when pg_stream.block_source_ddl = true. Set pg_stream.block_source_ddl = false to allow schema changes (triggers reinitialization).',
-            v_source using errcode = 'internal_error';
+        raise exception '%', pgstream_emulator.blocked_ddl(v_source) using errcode = 'internal_error';
     end if;
 end
 $$;

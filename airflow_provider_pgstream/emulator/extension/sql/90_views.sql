@@ -1,7 +1,7 @@
 -- `stale` is the scheduler's own condition: NULL for cron and CALCULATED schedules.
 create view pgstream.stream_tables_info as
-select s.*, now() - s.data_timestamp as staleness,
-       extract(epoch from now() - s.data_timestamp) > pgstream_emulator.schedule_seconds(s.schedule) as stale
+select s.*, now() - pgstream_emulator.fresh_as_of(s) as staleness,
+       extract(epoch from now() - pgstream_emulator.fresh_as_of(s)) > pgstream_emulator.schedule_seconds(s.schedule) as stale
 from pgstream.pgs_stream_tables s;
 
 create view pgstream.pg_stat_stream_tables as
@@ -21,30 +21,6 @@ cross join lateral (
 left join lateral (
     select r.action, r.status from pgstream.pgs_refresh_history r
     where r.pgs_id = i.pgs_id order by r.refresh_id desc limit 1) l on true;
-
-create function pgstream.pgs_status()
-returns table (name text, status text, refresh_mode text, is_populated boolean, consecutive_errors int,
-    schedule text, data_timestamp timestamptz, staleness interval)
-language sql strict set search_path = pg_catalog
-as $$
-    select s.pgs_schema || '.' || s.pgs_name, s.status, s.refresh_mode, s.is_populated, s.consecutive_errors,
-           s.schedule, s.data_timestamp, now() - s.data_timestamp
-    from pgstream.pgs_stream_tables s order by s.pgs_schema, s.pgs_name
-$$;
-
-create function pgstream.st_refresh_stats()
-returns table (pgs_name text, pgs_schema text, status text, refresh_mode text, is_populated boolean,
-    total_refreshes bigint, successful_refreshes bigint, failed_refreshes bigint, total_rows_inserted bigint,
-    total_rows_deleted bigint, avg_duration_ms float8, last_refresh_action text, last_refresh_status text,
-    last_refresh_at timestamptz, staleness_secs float8, stale boolean)
-language sql strict set search_path = pg_catalog
-as $$
-    select s.pgs_name, s.pgs_schema, s.status, s.refresh_mode, s.is_populated, s.total_refreshes,
-           s.successful_refreshes, s.failed_refreshes, s.total_rows_inserted, s.total_rows_deleted,
-           coalesce(s.avg_duration_ms, 0), s.last_action, s.last_status, s.last_refresh_at,
-           extract(epoch from s.staleness)::float8, coalesce(s.stale, false)
-    from pgstream.pg_stat_stream_tables s order by s.pgs_schema, s.pgs_name
-$$;
 
 -- Unqualified names mean schema public here, as in the real engine.
 create function pgstream.get_staleness(name text) returns float8

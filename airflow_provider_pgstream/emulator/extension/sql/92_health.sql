@@ -1,12 +1,4 @@
-create function pgstream.check_cdc_health()
-returns table (source_relid bigint, source_table text, cdc_mode text, slot_name text, lag_bytes bigint,
-    confirmed_lsn text, alert text)
-language sql strict
-as $$
-    select distinct d.source_relid::bigint, d.source_relid::pg_catalog.regclass::text, d.cdc_mode, null::text,
-           null::bigint, null::text, null::text
-    from pgstream.pgs_dependencies d where d.source_type = 'TABLE' order by 1
-$$;
+
 
 create function pgstream.slot_health()
 returns table (slot_name text, source_relid bigint, active boolean, retained_wal_bytes bigint, wal_status text)
@@ -16,8 +8,8 @@ as $$
     from pgstream.pgs_change_tracking c order by c.source_relid
 $$;
 
-create function pgstream.explain_st(name text) returns table (property text, value text)
-language plpgsql strict set search_path = pg_catalog
+create function pgstream_emulator.explain(name text) returns table (property text, value text)
+language plpgsql set search_path = pg_catalog
 as $$
 declare
     st pgstream.pgs_stream_tables;
@@ -45,11 +37,3 @@ begin
         ('frontier', st.frontier::text);
 end
 $$;
-
-create function pgstream.pg_stream_hash(input text) returns bigint
-language sql immutable strict parallel safe set search_path = pg_catalog
-as $$ select hashtextextended(input, 0) $$;
-
-create function pgstream.pg_stream_hash_multi(inputs text[]) returns bigint
-language sql immutable parallel safe set search_path = pg_catalog
-as $$ select hash_array_extended(inputs, 0) $$;

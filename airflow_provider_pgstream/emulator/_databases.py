@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import Connection, sql
 
-from airflow_provider_pgstream.emulator.extension_files import EXTENSION
+from airflow_provider_pgstream.emulator._dresses import Dress
 
 TEMPLATE = "pgstream_template"
 KEPT = ("template0", "template1", TEMPLATE)
@@ -16,9 +16,9 @@ def has_template(connection: Connection) -> bool:
     return connection.execute(query, [TEMPLATE]).fetchone() is not None
 
 
-def create_extension(connection: Connection) -> None:
+def create_extension(connection: Connection, dress: Dress) -> None:
     """Create the extension in the database of ``connection``."""
-    connection.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(EXTENSION)))
+    connection.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(dress.extension)))
 
 
 def create_bare_template(connection: Connection) -> None:
@@ -61,14 +61,13 @@ def reset(connection: Connection) -> None:
     create_database(connection, "postgres")
 
 
-def age_stream_tables(connection: Connection, seconds: float) -> None:
+def age_stream_tables(connection: Connection, dress: Dress, seconds: float) -> None:
     """Make every stream table look as if its last refresh were ``seconds`` further away."""
-    connection.execute(
-        "update pgstream.pgs_stream_tables set "
-        "data_timestamp = data_timestamp - make_interval(secs => %(seconds)s), "
-        "last_refresh_at = last_refresh_at - make_interval(secs => %(seconds)s)",
-        {"seconds": seconds},
+    statement = sql.SQL(
+        "update {} set data_timestamp = data_timestamp - make_interval(secs => %(seconds)s), "
+        "last_refresh_at = last_refresh_at - make_interval(secs => %(seconds)s)"
     )
+    connection.execute(statement.format(sql.Identifier(*dress.catalog.split("."))), {"seconds": seconds})
 
 
 def _names(connection: Connection, query: str, value: object) -> list[str]:

