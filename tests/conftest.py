@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import closing
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,30 +28,50 @@ os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "false")
 os.environ.setdefault("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{_HOME}/airflow.db")
 os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "false")
 
+# Airflow 2.11 warns of itself when it is imported, and a warning in a test is an error.
+if find_spec("airflow") and version("apache-airflow").startswith("2."):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ("airflow.models.baseoperator", "airflow.models.dagbag"):
+            import_module(name)
+
+from tests.fixtures.engine import ENGINE, IS_FIRST, TEST_DSN  # noqa: E402 - after Airflow's settings
+
 CONN_ID = "pgstream_test"
+
+pytest_plugins = ["tests.fixtures.orders", "tests.fixtures.tasks"]
 
 # A shell's background job ignores Ctrl-C, and so would what tests start there in order to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the long tests to ``scripts/test full``."""
-    if os.environ.get("PGSTREAM_FULL"):
-        return
+    """Leave the long tests to ``scripts/test full``, and to the emulator what only it can do."""
     for item in items:
-        if item.get_closest_marker("full"):
+        if item.get_closest_marker("full") and not os.environ.get("PGSTREAM_FULL"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: `scripts/test full` runs it"))
+        if TEST_DSN and (mark := item.get_closest_marker("emulator_only")):
+            item.add_marker(pytest.mark.skip(reason=f"only on the emulator: {mark.args[0]}"))
+        if not IS_FIRST and (mark := item.get_closest_marker("pg_stream_only")):
+            item.add_marker(pytest.mark.skip(reason=f"not on {ENGINE.extension}: {mark.args[0]}"))
+        if IS_FIRST and (mark := item.get_closest_marker("pg_trickle_only")):
+            item.add_marker(pytest.mark.skip(reason=f"only on pg_trickle: {mark.args[0]}"))
 
 
-# A server with the real extension, instead of the emulator. Its database is emptied before each test.
-TEST_DSN = os.environ.get("PGSTREAM_TEST_DSN")
+# A server with a real extension, instead of the emulator. Its database is emptied before each test.
 MARK = "tests of airflow-provider-pgstream may drop everything in this database, and every role"
 
 
 @pytest.fixture(scope="session")
-def pgstream_settings() -> dict[str, str]:
+def pgstream_engine() -> str:
+    """The engine that the emulator passes for: PGSTREAM_TEST_ENGINE, or pg_stream."""
+    return os.environ.get("PGSTREAM_TEST_ENGINE", "pg_stream")
+
+
+@pytest.fixture(scope="session")
+def pgstream_settings(pgstream_engine: str) -> dict[str, str]:
     """Schedules of a second, and a scheduler that looks often: tests cannot wait for minutes."""
-    return {"pg_stream.min_schedule_seconds": "1", "pg_stream.scheduler_interval_ms": "200"}
+    return {f"{pgstream_engine}.min_schedule_seconds": "1", f"{pgstream_engine}.scheduler_interval_ms": "200"}
 
 
 if TEST_DSN:
@@ -58,7 +83,7 @@ if TEST_DSN:
             found = connection.execute(
                 "select shobj_description(oid, 'pg_database') is not distinct from %s or not ("
                 " exists (select from pg_class"
-                " where relnamespace::regnamespace::text !~ '^(pg_|pgstream|information_schema)')"
+                " where relnamespace::regnamespace::text !~ '^(pg_|pgstream|pgtrickle|information_schema)')"
                 " or exists (select from pg_roles where not rolsuper and rolname !~ '^pg_'))"
                 "from pg_database where datname = current_database()",
                 [MARK],
@@ -85,13 +110,19 @@ EMPTYING = (
     # Sessions that a test forgot, with the locks of refreshes that failed in them.
     "select format('select pg_terminate_backend(%s, 10000)', pid) from pg_stat_activity "
     "where pid <> pg_backend_pid() and datname = current_database() and backend_type = 'client backend'",
+    # The scheduler is to begin nothing more.
+    f"values ($$update {ENGINE.catalog} set status = 'SUSPENDED'$$)",
     # Not drop_stream_table(), which fails for a table whose source is gone: an event trigger cleans up.
-    "select format('drop table if exists %I.%I cascade', pgs_schema, pgs_name) "
-    "from pgstream.pgs_stream_tables",
-    "select format('delete from pgstream.%I', name) from unnest("
-    "array['pgs_stream_tables', 'pgs_dependencies', 'pgs_refresh_history', 'pgs_change_tracking']) name",
+    f"select format('drop table if exists %I.%I cascade', {ENGINE.prefix}_schema, {ENGINE.prefix}_name) "
+    f"from {ENGINE.catalog}",
+    f"values ('delete from {ENGINE.catalog}'), ('delete from {ENGINE.dependencies}'),"
+    f" ('delete from {ENGINE.history}'), ('delete from {ENGINE.tracking}')",
+    "select format('delete from %s', oid::regclass) from pg_class"
+    f" where relnamespace = '{ENGINE.schema}'::regnamespace"
+    " and relname in ('pgt_watermark_groups', 'pgt_watermarks', 'pgt_source_gates')",
     "select format('drop schema %I cascade', nspname) from pg_namespace "
-    "where nspname !~ '^(pg_|pgstream|information_schema$|public$)'",
+    f"where nspname not in ('{ENGINE.schema}', '{ENGINE.changes_schema}')"
+    " and nspname !~ '^(pg_|information_schema$|public$)'",
     # Schema public itself stays, for the extension stands in it.
     "select format('drop %s if exists %s cascade', o.type, o.identity) from ("
     " select 'pg_class'::regclass as catalog, oid from pg_class"
@@ -100,20 +131,30 @@ EMPTYING = (
     " union all select 'pg_type'::regclass, t.oid from pg_type t left join pg_class c on c.oid = t.typrelid"
     " where typnamespace = 'public'::regnamespace and (typtype in ('e', 'd', 'r') or c.relkind = 'c')"
     ") x, pg_identify_object(x.catalog, x.oid, 0) o where not exists (select from pg_depend d "
-    "where d.classid = x.catalog and d.objid = x.oid and d.deptype = 'e')",
+    "where d.classid = x.catalog and d.objid = x.oid"
+    " and (d.deptype = 'e' or d.deptype = 'i' and d.refobjsubid > 0))",  # the sequence of an identity column
     "select format('drop table %I.%I cascade', schemaname, tablename) from pg_tables "
-    "where schemaname = 'pgstream_changes'",
+    f"where schemaname = '{ENGINE.changes_schema}'",
+    "select format('drop function %s cascade', p.oid::regprocedure) from pg_proc p"
+    f" where p.pronamespace = '{ENGINE.changes_schema}'::regnamespace",
     "select format('drop owned by %I; drop role %I', rolname, rolname) from pg_roles "
     "where not rolsuper and rolname !~ '^pg_'",
+    "select format('alter %s reset all', case when r.oid is null then format('database %I', d.datname)"
+    " when d.oid is null then format('role %I', r.rolname)"
+    " else format('role %I in database %I', r.rolname, d.datname) end) from pg_db_role_setting s "
+    "left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase",
     "values ('alter system reset all'), ('select pg_reload_conf()')",
 )
 
 
 def _empty(connection: psycopg.Connection[Any]) -> None:
     """Drop what an earlier test left: sessions, tables, roles, settings."""
-    for query in EMPTYING:
-        for (statement,) in connection.execute(query).fetchall():
-            connection.execute(statement)
+    try:
+        for query in EMPTYING:
+            for (statement,) in connection.execute(query).fetchall():
+                connection.execute(statement)
+    except psycopg.errors.DeadlockDetected:  # with what the scheduler had begun
+        _empty(connection)
 
 
 def connection_json(dsn: str, conn_type: str = "postgres") -> str:
@@ -139,18 +180,22 @@ def pgstream_conn_id(pgstream_dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def airflow_db() -> None:
-    """Airflow's own metadata database (SQLite), made once."""
+def airflow_db() -> Path:
+    """Airflow's own metadata database (SQLite), made once; returns a copy in which nothing has run yet."""
     from airflow.utils.db import initdb
 
     with warnings.catch_warnings():
         # Airflow 2.11 warns of what its own libraries do.
         warnings.simplefilter("ignore")
         initdb()
+    pristine = _HOME / "pristine.db"
+    with closing(sqlite3.connect(_HOME / "airflow.db")) as made, closing(sqlite3.connect(pristine)) as copy:
+        made.backup(copy)
+    return pristine
 
 
 @pytest.fixture
-def run_dag(airflow_db: None) -> Callable[..., Any]:
+def run_dag(airflow_db: Path) -> Callable[..., Any]:
     """Run a DAG made inside a test with ``dag.test()`` and real task instances; returns the DAG run."""
 
     def run(dag: Any, **kwargs: Any) -> Any:

@@ -13,20 +13,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.fixtures.engine import ENGINE, IS_FIRST, connect, tamper
+
 REAL = "PGSTREAM_TEST_DSN" in os.environ
 PATIENCE = 60.0  # seconds after which the real engine's scheduler is taken never to do something
 NUDGE = 8.0  # seconds after which it is reminded
 CANARY = "canary.refreshed"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, on the real engine, the cases that show how the emulator differs from it."""
-    if REAL:
-        for item in items:
-            for mark in item.iter_markers("emulator_only"):
-                item.add_marker(
-                    pytest.mark.skip(reason=f"a named difference (docs/emulator.md): {mark.args[0]}")
-                )
 
 
 class Engine:
@@ -39,7 +31,7 @@ class Engine:
         self.main = self.connect()
 
     def connect(self, role: str | None = None) -> psycopg.Connection[Any]:
-        session = psycopg.connect(self.dsn, autocommit=True)
+        session = connect(self.dsn, autocommit=True)
         session.execute("set search_path = public")
         if role:
             session.execute(f"set role {role}")
@@ -54,6 +46,15 @@ class Engine:
         for statement in statements:
             self.main.execute(statement)
 
+    def let_sources_be_altered(self) -> None:
+        """Take back what keeps the columns of a captured table as they are, where an engine does that."""
+        if not IS_FIRST:
+            self.run(f"set {ENGINE.extension}.block_source_ddl = off")
+
+    def tamper(self, *statements: str) -> None:
+        """Write to a stream table, which some engines guard."""
+        tamper(self.main, *statements)
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.main.execute(query, values or None).fetchall()
 
@@ -63,11 +64,18 @@ class Engine:
 
     def create(self, name: str, query: str, *settings: Any, **named: Any) -> list[str]:
         """Create a stream table, with schedule NULL unless one is given; return the messages."""
-        if not settings:
-            named.setdefault("schedule", None)
-        arguments = ["%s", "%s", *["%s" for _ in settings], *[f"{key} => %s" for key in named]]
+        named = {**dict(zip(("schedule", "refresh_mode", "initialize"), settings, strict=False)), **named}
+        named.setdefault("schedule", None)
+        named.setdefault("refresh_mode", "DIFFERENTIAL")
+        unattended = ENGINE.unattended_settings if named["schedule"] is None else {}
+        if named["schedule"] is None:
+            named["schedule"] = ENGINE.driven
+        arguments = ["%s", "%s", *[f"{key} => %s" for key in named]]
         call = f"select pgstream.create_stream_table({', '.join(arguments)})"
-        return self.messages(call, name, query, *settings, *named.values())
+        said = self.messages(call, name, query, *named.values())
+        for setting, value in unattended.items():
+            self.messages(f"select pgstream.alter_stream_table(%s, {setting} => %s)", name, value)
+        return said
 
     def refresh(self, name: str) -> list[str]:
         """Refresh by hand in a session of its own; return the messages."""
@@ -75,7 +83,7 @@ class Engine:
 
     def messages(self, query: str, *values: Any) -> list[str]:
         said: list[str] = []
-        with psycopg.connect(self.dsn, autocommit=True, options="-c search_path=public") as session:
+        with connect(self.dsn, autocommit=True, options="-c search_path=public") as session:
             session.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
             backend = session.info.backend_pid
             try:
@@ -88,7 +96,7 @@ class Engine:
 
     def _await_end(self, backend: int) -> None:
         """Wait until the server has ended a session: only then is the lock of a failed refresh free again."""
-        with psycopg.connect(self.dsn, autocommit=True) as looker:
+        with connect(self.dsn, autocommit=True) as looker:
             while looker.execute("select 1 from pg_stat_activity where pid = %s", [backend]).fetchone():
                 pass
 
@@ -108,19 +116,33 @@ class Engine:
                 "select * from pgstream.pgs_stream_tables where pgs_schema = %s and pgs_name = %s",
                 (schema, table),
             )
-            return cursor.fetchone() or {}
+            found: dict[str, Any] = cursor.fetchone() or {}
+        return {key.replace(f"{ENGINE.prefix}_", "pgs_", 1): value for key, value in found.items()}
 
     def history(self, name: str) -> list[str]:
         """Return the actions of the scheduler, the oldest first."""
-        query = "select action from pgstream.pgs_refresh_history where pgs_id = %s order by refresh_id"
+        query = (
+            "select action from pgstream.pgs_refresh_history "
+            "where pgs_id = %s and initiated_by = 'SCHEDULER' order by refresh_id"
+        )
         return [action for (action,) in self.rows(query, self.catalog(name)["pgs_id"])]
+
+    def buffer(self, source_oid: int) -> str:
+        """Return the change buffer of a source."""
+        return str(
+            self.one(
+                "select b.oid::regclass from pg_class b, (select %s::oid as source_relid) d where "
+                f"{ENGINE.is_buffer}",
+                source_oid,
+            )
+        )
 
     def columns(self, name: str) -> str:
         """Return a stream table's own columns, without the internal ones, for a select list."""
         query = (
             "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute "
             "where attrelid = %s::regclass "
-            "and attnum > 0 and not attisdropped and attname not in ('__pgs_row_id', '__pgs_count')"
+            "and attnum > 0 and not attisdropped and attname !~ '^__pgs_'"
         )
         return str(self.one(query, name))
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+DIFFERS = "its errors have SQLSTATEs, and it knows other modes"
+
 QUERY = "select id, v from public.source"
 
 
@@ -39,6 +41,7 @@ def test_mode_is_changed(engine: Any, word: str) -> None:
     assert engine.refresh("public.t") == ["Stream table public.t refreshed (FULL)"]
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_unknown_mode_is_refused(engine: Any) -> None:
     engine.create("public.t", QUERY)
     with engine.refuses("invalid argument: unknown refresh mode: AUTO. Must be 'FULL' or 'DIFFERENTIAL'"):
@@ -53,6 +56,7 @@ def test_status_is_accepted_in_any_case(engine: Any, word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["PAUSED", "RESUMED", ""])
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_unknown_status_is_refused(engine: Any, word: str) -> None:
     engine.create("public.t", QUERY)
     with engine.refuses(f"invalid argument: unknown status: {word}"):

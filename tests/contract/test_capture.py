@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+DIFFERS = "it captures by statement triggers, named after a hash of the source"
+
 QUERY = "select id, v from public.source"
 TRIGGERS = (
     "select tgname, tgenabled::text, tgtype from pg_trigger where tgrelid = 'source'::regclass order by 1"
@@ -16,6 +18,7 @@ def _oid(engine: Any) -> int:
     return int(engine.one("select 'source'::regclass::oid"))
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_triggers_bear_the_sources_number(engine: Any) -> None:
     engine.create("public.t", QUERY)
     row, truncate = engine.rows(TRIGGERS)
@@ -23,6 +26,7 @@ def test_triggers_bear_the_sources_number(engine: Any) -> None:
     assert truncate == (f"pg_stream_cdc_truncate_{_oid(engine)}", "O", 32)
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_source_is_captured_once_for_all_its_readers(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.create("public.u", QUERY, refresh_mode="FULL")
@@ -30,6 +34,7 @@ def test_source_is_captured_once_for_all_its_readers(engine: Any) -> None:
     assert len(engine.rows("select from pgstream.check_cdc_health()")) == 1
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_buffer_bears_the_sources_number_and_has_positions(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.run("insert into source values (5, 'x', 5)")
@@ -46,6 +51,7 @@ def test_buffer_bears_the_sources_number_and_has_positions(engine: Any) -> None:
         ("truncate source", "T"),
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_each_kind_of_change_is_captured(engine: Any, statement: str, action: str) -> None:
     engine.create("public.t", QUERY)
     engine.run(statement)
@@ -61,12 +67,14 @@ def test_each_kind_of_change_is_captured(engine: Any, statement: str, action: st
         "insert into source values (1) on conflict do nothing",
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_statement_that_changes_no_row_is_not_captured(engine: Any, statement: str) -> None:
     engine.create("public.t", QUERY)
     engine.run(statement)
     assert engine.rows(f"select action from pgstream_changes.changes_{_oid(engine)}") == []
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_positions_up_to_the_frontier_can_be_deleted(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.refresh("public.t")
@@ -82,6 +90,7 @@ def test_positions_up_to_the_frontier_can_be_deleted(engine: Any) -> None:
     assert engine.difference("public.t", QUERY) == {}
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_disabled_trigger_captures_nothing_and_is_not_reported(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.refresh("public.t")
@@ -95,12 +104,14 @@ def test_disabled_trigger_captures_nothing_and_is_not_reported(engine: Any) -> N
     assert engine.rows(TRIGGERS)[0][1] == "D"
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_stream_table_has_no_trigger_of_its_own(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.create("public.above", "select count(id) as n from public.t")
     assert engine.rows("select from pg_trigger where tgrelid = 't'::regclass") == []
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_tracking_names_the_readers(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.create("public.u", QUERY)
@@ -123,6 +134,7 @@ def test_health_has_a_row_for_each_source(engine: Any) -> None:
     ]
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_slot_health_shows_triggers_as_slots(engine: Any) -> None:
     engine.create("public.t", QUERY)
     assert engine.rows("select slot_name, source_relid, active, wal_status from pgstream.slot_health()") == [

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+DIFFERS = "it has other internal columns, modes, messages and SQLSTATEs"
+
 STORAGE = """
     select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull from pg_attribute a
     where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
@@ -14,6 +16,7 @@ STORAGE = """
 COUNT = ("__pgs_count", "bigint", True)
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_storage_begins_with_the_row_id(engine: Any) -> None:
     engine.create("public.t", "select id, v from public.source")
     assert engine.rows(STORAGE, "public.t") == [
@@ -35,11 +38,13 @@ def test_storage_begins_with_the_row_id(engine: Any) -> None:
         ("select g from public.source union all select g from public.source", "DIFFERENTIAL", False),
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_aggregates_end_with_a_counter(engine: Any, query: str, mode: str, counted: bool) -> None:
     engine.create("public.t", query, refresh_mode=mode)
     assert (engine.rows(STORAGE, "public.t")[-1] == COUNT) is counted
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_row_id_is_unique(engine: Any) -> None:
     engine.create("public.t", "select id from public.source")
     assert engine.one(
@@ -65,6 +70,7 @@ def test_columns_lose_their_length_and_scale(engine: Any) -> None:
     ]
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_created_table_is_filled_and_active(engine: Any) -> None:
     engine.create("public.t", "select id from public.source", "1h")
     found = engine.catalog("public.t")
@@ -92,6 +98,7 @@ def test_incremental_is_another_word_for_differential(engine: Any) -> None:
 
 
 @pytest.mark.parametrize("word", ["AUTO", "BOGUS", "IMMEDIATE"])
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_unknown_mode_is_refused(engine: Any, word: str) -> None:
     with pytest.raises(psycopg.errors.InternalError_) as refused:
         engine.create("public.t", "select id from public.source", refresh_mode=word)
@@ -100,12 +107,14 @@ def test_unknown_mode_is_refused(engine: Any, word: str) -> None:
     )
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_created_table_is_announced(engine: Any) -> None:
     said = engine.create("public.t", "select id from public.source")
     pgs_id = engine.catalog("public.t")["pgs_id"]
     assert f"Stream table public.t created (pgs_id={pgs_id}, mode=DIFFERENTIAL, initialized=true)" in said
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_existing_stream_table_is_refused(engine: Any) -> None:
     engine.create("public.t", "select id from public.source")
     with engine.refuses("stream table already exists: public.t"):
@@ -130,6 +139,7 @@ def test_null_is_refused_but_for_the_schedule(engine: Any, argument: str) -> Non
         engine.main.execute(f"select pgstream.create_stream_table({call})", values)
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_dependency_on_a_table_is_recorded(engine: Any) -> None:
     engine.create("public.t", "select id from public.source")
     assert engine.one(
@@ -147,6 +157,7 @@ def test_dependency_on_a_stream_table_is_recorded(engine: Any) -> None:
     ) == [("STREAM_TABLE", None)]
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_functions_used_are_recorded(engine: Any) -> None:
     engine.create("public.t", "select upper(g) as u, id from public.source")
     engine.create("public.a", "select g, sum(v) as s, count(*) as n from public.source group by g")
@@ -161,6 +172,7 @@ def test_query_is_kept_as_it_was_written(engine: Any) -> None:
     assert (found["defining_query"], found["original_query"]) == (query, None)
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_creation_leaves_no_history_and_no_notification(engine: Any) -> None:
     engine.run("listen pg_stream_alert")
     engine.create("public.t", "select id from public.source", "1h")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+DIFFERS = "its drops need no live source, refuse dependents, and leave a buffer behind"
+
 QUERY = "select id, v from public.source"
 CAPTURE = """
     select (select count(*) from pg_trigger where tgname like 'pg_stream_cdc%%' and tgparentid = 0),
@@ -16,6 +18,7 @@ CAPTURE = """
 NOTHING = (0, 0, 0)
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_drop_leaves_nothing(engine: Any) -> None:
     engine.create("public.t", QUERY)
     pgs_id = engine.catalog("public.t")["pgs_id"]
@@ -28,6 +31,7 @@ def test_drop_leaves_nothing(engine: Any) -> None:
     assert engine.one(CAPTURE) == NOTHING
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_drop_keeps_the_capture_that_another_table_needs(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.create("public.u", QUERY)
@@ -46,6 +50,7 @@ def test_drop_takes_dependent_views_along(engine: Any) -> None:
     assert engine.one("select to_regclass('on_t') is null")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_drop_leaves_dependent_stream_tables_active_until_they_fail(engine: Any) -> None:
     engine.create("public.below", QUERY)
     engine.create("public.above", "select count(id) as n from public.below")
@@ -62,6 +67,7 @@ def test_dropping_the_storage_removes_the_catalog_row(engine: Any) -> None:
     assert engine.one("select count(*) from pgstream.pgs_dependencies") == 0
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_dropping_the_storage_leaks_the_capture(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.run("drop table t")
@@ -78,6 +84,7 @@ def test_leaked_capture_serves_the_next_stream_table(engine: Any) -> None:
     assert engine.difference("public.t", QUERY) == {}
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_dropping_the_source_sets_its_readers_to_error(engine: Any) -> None:
     engine.create("public.below", QUERY)
     engine.create("public.above", "select count(id) as n from public.below")
@@ -99,6 +106,7 @@ def test_dropped_source_stays_in_the_health_report_as_a_number(engine: Any) -> N
     ]
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_drop_fails_when_the_last_readers_source_is_gone(engine: Any) -> None:
     engine.create("public.t", QUERY)
     oid = engine.one("select 'source'::regclass::oid")
@@ -109,6 +117,7 @@ def test_drop_fails_when_the_last_readers_source_is_gone(engine: Any) -> None:
     assert engine.catalog("public.t") == {}
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_recreated_source_is_not_followed_in_differential_mode(engine: Any) -> None:
     engine.create("public.t", QUERY)
     engine.refresh("public.t")
@@ -123,6 +132,7 @@ def test_recreated_source_is_not_followed_in_differential_mode(engine: Any) -> N
     assert engine.one("select source_relid <> 'source'::regclass from pgstream.pgs_dependencies")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_recreated_source_is_read_in_full_mode(engine: Any) -> None:
     engine.create("public.t", QUERY, refresh_mode="FULL")
     engine.run(
@@ -160,6 +170,7 @@ def test_extension_can_be_dropped_and_created_again(engine: Any) -> None:
 
 
 @pytest.mark.parametrize("ending", ["rollback", "commit"])
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_drop_is_transactional(engine: Any, ending: str) -> None:
     engine.create("public.t", QUERY)
     engine.run("begin", "select pgstream.drop_stream_table('public.t')", ending)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+DIFFERS = "it takes and refuses other queries, with SQLSTATEs of their own"
+
 UNSUPPORTED = "unsupported operator for DIFFERENTIAL mode: "
 LIMIT = (
     UNSUPPORTED + "LIMIT is not supported in defining queries. Stream tables materialize the full result set."
@@ -51,6 +53,7 @@ MODES = ("DIFFERENTIAL", "FULL")
         ),
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_query_is_refused_in_both_modes(engine: Any, mode: str, query: str, code: str, text: str) -> None:
     with engine.refuses(text, code):
         engine.create("public.t", query, refresh_mode=mode)
@@ -90,6 +93,7 @@ def test_query_without_from_is_refused(engine: Any, query: str) -> None:
         ("select array[g] as a from public.source", ARRAY),
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_query_is_refused_in_differential_mode_only(engine: Any, query: str, text: str) -> None:
     with engine.refuses(text):
         engine.create("public.t", query)
@@ -105,6 +109,7 @@ def test_query_is_refused_in_differential_mode_only(engine: Any, query: str, tex
         ("select upper(g) as u, count(*) as n from public.source group by upper(g)", "upper(g)"),
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_group_by_what_is_no_output_column_is_refused(engine: Any, query: str, column: str) -> None:
     with engine.refuses(f'column "{column}" does not exist', "42703"):
         engine.create("public.t", query)
@@ -113,6 +118,7 @@ def test_group_by_what_is_no_output_column_is_refused(engine: Any, query: str, c
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_tablesample_is_refused(engine: Any, mode: str) -> None:
     with pytest.raises(Exception, match="TABLESAMPLE is not supported in defining queries"):
         engine.create("public.t", "select id from public.source tablesample system (50)", refresh_mode=mode)
@@ -128,6 +134,7 @@ def test_materialized_view_is_a_source_in_full_mode_only(engine: Any) -> None:
     assert engine.difference("public.t", "select id from source") == {}
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_foreign_table_is_a_source_in_full_mode_only(engine: Any) -> None:
     engine.run(
         "create extension if not exists file_fdw",
@@ -148,6 +155,7 @@ def test_foreign_table_is_a_source_in_full_mode_only(engine: Any) -> None:
     ("function", "warned"),
     [("now()", True), ("statement_timestamp()", True), ("current_timestamp", False), ("current_date", False)],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_stable_function_is_a_warning_but_not_sqls_own_word_for_it(
     engine: Any, function: str, warned: bool
 ) -> None:
@@ -155,6 +163,7 @@ def test_stable_function_is_a_warning_but_not_sqls_own_word_for_it(
     assert any(message.startswith("Defining query contains stable functions") for message in said) is warned
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_table_outside_public_must_be_qualified(engine: Any) -> None:
     engine.run("create schema other", "create table other.far (id int)", "set search_path = other, public")
     with engine.refuses(NOT_FOUND):

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+DIFFERS = "its scheduler populates no table by itself, and notes and notifies otherwise"
+
 QUERY = "select id, v from public.source"
 
 
@@ -47,6 +49,7 @@ def test_due_table_takes_in_a_change(engine: Any, mode: str) -> None:
     assert mode in engine.history("public.t")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_nothing_changed_is_no_data_and_moves_the_timestamps(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s")
     before = engine.catalog("public.t")
@@ -56,6 +59,7 @@ def test_nothing_changed_is_no_data_and_moves_the_timestamps(engine: Any) -> Non
     assert after["last_refresh_at"] > before["last_refresh_at"]
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_truncate_is_called_differential(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s")
     engine.run("truncate source")
@@ -69,6 +73,7 @@ def test_cron_schedule_is_kept(engine: Any) -> None:
     engine.until("select count(*) = 5 from t")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_table_that_is_not_due_is_left_alone(engine: Any) -> None:
     engine.create("public.t", QUERY, "1h")
     engine.run("insert into source values (5, 'x', 5)")
@@ -85,6 +90,7 @@ def test_cron_schedule_that_is_not_due_is_left_alone(engine: Any) -> None:
     assert engine.server.run_scheduler(later=year) == {"public.t": "NO_DATA"}
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_calculated_schedule_is_not_driven(engine: Any) -> None:
     engine.create("public.below", QUERY, "1s")
     engine.create("public.t", QUERY, None)
@@ -105,6 +111,7 @@ def test_uninitialized_table_is_never_populated(engine: Any, schedule: str | Non
 
 @pytest.mark.parametrize("schedule", ["1s", "1h", None])
 @pytest.mark.parametrize("mode", ["DIFFERENTIAL", "FULL"])
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_uninitialized_table_is_populated_once_it_is_active(
     engine: Any, schedule: str | None, mode: str
 ) -> None:
@@ -116,6 +123,7 @@ def test_uninitialized_table_is_populated_once_it_is_active(
 
 
 @pytest.mark.parametrize("status", ["SUSPENDED", "ERROR"])
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_table_that_is_not_active_is_left_alone(engine: Any, status: str) -> None:
     engine.create("public.t", QUERY, "1h")
     engine.run(
@@ -128,6 +136,7 @@ def test_table_that_is_not_active_is_left_alone(engine: Any, status: str) -> Non
     engine.until("select count(*) = 5 from t")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_history_says_who_when_and_how_much(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s", "FULL")
     engine.run("insert into source values (5, 'x', 5)")
@@ -154,6 +163,7 @@ def test_history_function_shows_the_latest_first(engine: Any) -> None:
     assert engine.rows("select from pgstream.get_refresh_history('public.missing')") == []
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_completed_refresh_is_notified(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s", "FULL")
     engine.run("listen pg_stream_alert", "insert into source values (5, 'x', 5)")
@@ -171,6 +181,7 @@ def test_completed_refresh_is_notified(engine: Any) -> None:
     }
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_refresh_without_data_is_notified_too(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s")
     engine.run("listen pg_stream_alert")
@@ -178,6 +189,7 @@ def test_refresh_without_data_is_notified_too(engine: Any) -> None:
     assert "NO_DATA" in {notice["action"] for notice in _notifications(engine, "public.t")}
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_reinitialization_is_notified_as_a_refresh(engine: Any) -> None:
     engine.create("public.t", QUERY, "1h")
     engine.run("listen pg_stream_alert", "alter table source add column extra int")
@@ -198,6 +210,7 @@ def test_disabled_scheduler_does_nothing(engine: Any) -> None:
     engine.until("select count(*) = 5 from t")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_statistics_count_the_schedulers_refreshes(engine: Any) -> None:
     engine.create("public.t", QUERY, "1s")
     assert engine.one(
@@ -226,6 +239,7 @@ def test_stream_table_on_a_stream_table_follows(engine: Any) -> None:
     assert engine.server.run_scheduler(later=2) == dict.fromkeys(turn, "NO_DATA")
 
 
+@pytest.mark.pg_stream_only("a scheduled refresh that fails ends in ERROR, and is told in the catalog alone")
 @pytest.mark.emulator_only("one failing table")
 def test_failing_table_does_not_stop_the_others(engine: Any) -> None:
     engine.create("public.bad", "select id, 1 / id as x from public.source", "1s")
@@ -239,6 +253,7 @@ def test_failing_table_does_not_stop_the_others(engine: Any) -> None:
     ) == ("FAILED", "DIFFERENTIAL", "division by zero")
 
 
+@pytest.mark.pg_stream_only("a scheduled refresh that fails ends in ERROR, and is told in the catalog alone")
 @pytest.mark.emulator_only("one failing table")
 def test_failing_table_is_suspended_after_three_errors(engine: Any) -> None:
     engine.create("public.bad", "select id, 1 / id as x from public.source", "1s")
@@ -253,6 +268,7 @@ def test_failing_table_is_suspended_after_three_errors(engine: Any) -> None:
     assert events[-1]["consecutive_errors"] == 3
 
 
+@pytest.mark.pg_stream_only("a scheduled refresh that fails ends in ERROR, and is told in the catalog alone")
 @pytest.mark.emulator_only("one failing table")
 def test_success_zeroes_the_errors(engine: Any) -> None:
     engine.create("public.bad", "select id, 1 / id as x from public.source", "1s")
@@ -264,6 +280,7 @@ def test_success_zeroes_the_errors(engine: Any) -> None:
     assert (found["consecutive_errors"], found["status"]) == (0, "ACTIVE")
 
 
+@pytest.mark.pg_stream_only("a scheduled refresh that fails ends in ERROR, and is told in the catalog alone")
 @pytest.mark.emulator_only("one failing table")
 def test_failure_text_is_escaped_no_further_than_its_quotes(engine: Any) -> None:
     engine.run('create table odd ("a\\b" int primary key)', "insert into odd values (1)")
@@ -279,6 +296,7 @@ def test_failure_text_is_escaped_no_further_than_its_quotes(engine: Any) -> None
     assert 'column \\"a\\b\\" does not exist' in payload
 
 
+@pytest.mark.pg_stream_only("a scheduled refresh that fails ends in ERROR, and is told in the catalog alone")
 @pytest.mark.emulator_only("one failing table")
 def test_long_failure_is_cut_in_the_notification_and_whole_in_the_history(engine: Any) -> None:
     engine.run(
@@ -294,6 +312,7 @@ def test_long_failure_is_cut_in_the_notification_and_whole_in_the_history(engine
     assert engine.one("select length(error_message) from pgstream.pgs_refresh_history") == 9000
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_busy_table_is_passed_over_without_a_trace(engine: Any) -> None:
     engine.create("public.t", QUERY, "1h")
     engine.run(f"select pg_advisory_lock({engine.catalog('public.t')['pgs_id']})")

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+DIFFERS = "it knows other schedules: no NULL, but 'calculated'"
+
 QUERY = "select id from public.source"
 UNITS = "Use s (seconds), m (minutes), h (hours), d (days), w (weeks). Example: '5m', '1h30m', '2d'"
 
@@ -54,6 +56,7 @@ def test_duration_in_seconds(engine: Any, text: str, seconds: int | None) -> Non
         None,
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_schedule_is_accepted_and_kept(engine: Any, schedule: str | None) -> None:
     engine.create("public.t", QUERY, schedule)
     assert engine.catalog("public.t")["schedule"] == schedule
@@ -76,6 +79,7 @@ def test_schedule_is_accepted_and_kept(engine: Any, schedule: str | None) -> Non
         ("0m", "schedule must be at least 1s, got 0s"),
     ],
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_bad_duration_is_refused(engine: Any, schedule: str, problem: str) -> None:
     with pytest.raises(psycopg.errors.InternalError_) as refused:
         engine.create("public.t", QUERY, schedule)
@@ -85,6 +89,7 @@ def test_bad_duration_is_refused(engine: Any, schedule: str, problem: str) -> No
 @pytest.mark.parametrize(
     "schedule", ["* * * *", "99 * * * *", "@bogus", "* * * * * * * *", "a b c d e", "*/0 * * * *"]
 )
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_bad_cron_is_refused(engine: Any, schedule: str) -> None:
     with pytest.raises(psycopg.errors.InternalError_) as refused:
         engine.create("public.t", QUERY, schedule)
@@ -93,6 +98,7 @@ def test_bad_cron_is_refused(engine: Any, schedule: str) -> None:
     )
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_shortest_duration_is_a_setting(engine: Any) -> None:
     engine.run("set pg_stream.min_schedule_seconds = 60")
     with pytest.raises(psycopg.errors.InternalError_, match="schedule must be at least 60s, got 30s"):
@@ -100,6 +106,7 @@ def test_shortest_duration_is_a_setting(engine: Any) -> None:
     engine.run(f"select pgstream.create_stream_table('public.t', '{QUERY}', '60s')")
 
 
+@pytest.mark.pg_stream_only(DIFFERS)
 def test_bad_schedule_is_refused_by_alter_too(engine: Any) -> None:
     engine.create("public.t", QUERY, "5m")
     with pytest.raises(

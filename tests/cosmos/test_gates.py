@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import conf
 from cosmos.constants import LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag
+from tests.cosmos.graphs import asset_events
 
 START = {"schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
 full = pytest.mark.full
@@ -158,19 +159,6 @@ def test_a_gate_for_fresh_data_stays_shut_on_data_of_an_earlier_run(run_shop, sh
     assert states(tasks, "totals_fresh") == {"failed"}
     assert states(tasks, "renamed_run", "best_run") == {"upstream_failed"}
     assert shop.best() == [("ann", 30), ("cid", 7)]
-
-
-def asset_events(run_id: str) -> dict[str, set[str]]:
-    """Return which tasks of a run have emitted each asset."""
-    from airflow.models.asset import AssetEvent
-    from airflow.utils.session import create_session
-
-    emitted: dict[str, set[str]] = {}
-    with create_session() as session:
-        for event in session.query(AssetEvent).filter_by(source_dag_id="shop", source_run_id=run_id):
-            path = "/".join(event.asset.uri.split("/")[-2:])
-            emitted.setdefault(path, set()).add(event.source_task_id)
-    return emitted
 
 
 @pytest.mark.airflow3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskGroup
@@ -11,16 +10,9 @@ from cosmos import DbtDag, DbtTaskGroup, RenderConfig
 from cosmos.constants import LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag, PgStreamDbtTaskGroup, gate_stream_tables
+from tests.cosmos.graphs import edges
 
 START = {"schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
-
-
-def edges(dag: Any, prefix: str = "") -> dict[str, set[str]]:
-    """Return what follows each task, without a group's prefix."""
-    return {
-        task.task_id.removeprefix(prefix): {each.removeprefix(prefix) for each in task.downstream_task_ids}
-        for task in dag.tasks
-    }
 
 
 EDGES = {

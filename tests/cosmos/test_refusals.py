@@ -63,6 +63,14 @@ def test_gates_that_would_come_after_all_models_are_refused_naming_the_classes(p
     assert "use PgStreamDbtDag or PgStreamDbtTaskGroup" in str(no.value)
 
 
+@watcher
+def test_a_refresh_of_all_as_of_one_moment_is_refused_where_dbt_has_one_session(project):
+    configs = project.configs(execution=in_watcher_mode())
+
+    with pytest.raises(ValueError, match="consistent=True needs a session for each"):
+        PgStreamDbtDag(**START, consistent=True, **configs)
+
+
 def test_a_mode_without_operators_for_postgres_is_refused(project):
     execution = ExecutionConfig(
         execution_mode=ExecutionMode.AIRFLOW_ASYNC, async_py_requirements=["dbt-postgres"]
@@ -177,7 +185,7 @@ def test_a_database_that_the_profile_names_is_the_gates_too(project):
         ({"refesh": "always"}, "meta.pgstream of model.shop.totals: unknown refesh; it may hold"),
         (
             {"refresh": "sometimes"},
-            "meta.pgstream of model.shop.totals: refresh='sometimes': expected one of auto",
+            "meta.pgstream of model.shop.totals: refresh='sometimes' is not known: give one of auto",
         ),
         ("always", "meta.pgstream of model.shop.totals: 'always' is not a mapping"),
     ],
@@ -208,7 +216,7 @@ def test_a_models_own_settings_go_before_those_of_the_group(project, manifest, t
 
 
 def test_an_unknown_word_is_refused(project):
-    with pytest.raises(ValueError, match="wait_for='full': expected one of populated, fresh"):
+    with pytest.raises(ValueError, match="wait_for='full' is not known: give one of populated, fresh"):
         PgStreamDbtDag(**START, wait_for="full", **project.configs())
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,12 @@ import pytest
 from psycopg.rows import dict_row
 
 from airflow_provider_pgstream.dbt import package_path
+from tests.fixtures.engine import ENGINE, IS_FIRST, connect, dressed, tamper
 
 HERE = Path(__file__).parent
 DATABASE = "dbt_test"
 TEMPLATE = "dbt_test_template"
+TOTALS_TEMPLATE = "dbt_test_totals_template"
 
 # What dbt and its dependencies warn of themselves; ours would come from no module of theirs.
 DBT_WARNINGS = [
@@ -39,6 +41,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             for filter_ in DBT_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(filter_))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_behavior_flags() -> Iterator[None]:
+    """To name the maker of a flag dbt reads the source of the whole stack: a third of each call here."""
+    with pytest.MonkeyPatch.context() as patch:
+        if importlib.util.find_spec("dbt_common"):  # from dbt 1.8 on
+            from dbt_common.behavior_flags import BehaviorFlagRendered
+
+            patch.setattr(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt"))
+        yield
 
 
 @dataclass
@@ -60,6 +73,15 @@ class Project:
         self.dsn = dsn
         # dbt writes target/*.json at every call, few tests read them: without, the suite is a quarter faster.
         self.env = {**profile_environment(dsn), "DBT_WRITE_JSON": "false"}
+
+    def start_afresh(self) -> Project:
+        """Make it an empty project, with the orders as its source."""
+        for directory in ("models", "seeds", "snapshots", "macros", "tests"):
+            shutil.rmtree(self.path / directory, ignore_errors=True)
+        self.write("dbt_project.yml", DBT_PROJECT)
+        self.write("profiles.yml", PROFILES)
+        self.write("models/sources.yml", SOURCES)
+        return self
 
     def write_artifacts(self) -> None:
         """From here on dbt writes manifest.json and the other files in target/."""
@@ -85,6 +107,8 @@ class Project:
         lines: list[str] = []
         runner = dbtRunner(callbacks=[lambda event: lines.append(event.info.msg)])
         where = ["--project-dir", str(self.path), "--profiles-dir", str(self.path)]
+        if "--vars" in args:  # they would make dbt parse everything again, now and at the next call
+            where += ["--target-path", "target_of_vars"]
         with environment(self.env):
             outcome = runner.invoke([*args, *where])
         result = Result(bool(outcome.success), "\n".join(lines) + f"\n{outcome.exception or ''}")
@@ -116,22 +140,36 @@ class Project:
         )
 
     def connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self.dsn, autocommit=True)
+        return connect(self.dsn, autocommit=True)
 
     def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
             cursor = connection.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
+    def alter_source(self, statement: str) -> None:
+        """Alter a captured table, where an engine keeps its columns as they are, too."""
+        with self.connect() as connection:
+            if not IS_FIRST:
+                connection.execute(f"set {ENGINE.extension}.block_source_ddl = off")
+            connection.execute(statement)
+
+    def tamper(self, *statements: str) -> None:
+        """Write to a stream table as nobody should."""
+        with self.connect() as connection:
+            tamper(connection, *statements)
+
     def stream_table(self, name: str, schema: str = "public") -> dict[str, Any] | None:
         """The catalog's row, with the oid of what stands at that name."""
         with psycopg.connect(self.dsn, row_factory=dict_row) as connection:
             return connection.execute(
-                "select st.*, coalesce(original_query, defining_query) as query, c.oid "
-                "from pgstream.pgs_stream_tables st "
-                "left join pg_class c on c.relname = pgs_name "
-                "and c.relnamespace = to_regnamespace(quote_ident(pgs_schema)) "
-                "where pgs_schema = %s and pgs_name = %s",
+                dressed(
+                    "select st.*, coalesce(original_query, defining_query) as query, c.oid "
+                    "from pgstream.pgs_stream_tables st "
+                    "left join pg_class c on c.relname = pgs_name "
+                    "and c.relnamespace = to_regnamespace(quote_ident(pgs_schema)) "
+                    "where pgs_schema = %s and pgs_name = %s"
+                ),
                 (schema, name),
             ).fetchone()
 
@@ -143,7 +181,7 @@ class Project:
     @contextmanager
     def holding(self, statement: str) -> Iterator[psycopg.Connection[Any]]:
         """A session whose transaction has done ``statement`` and stays open; rolled back unless committed."""
-        with psycopg.connect(self.dsn) as connection:
+        with connect(self.dsn) as connection:
             connection.execute(statement)
             yield connection
             with suppress(psycopg.Error):
@@ -234,27 +272,46 @@ def is_emulator() -> bool:
     return "PGSTREAM_TEST_DSN" not in os.environ
 
 
+def has_database(server: psycopg.Connection[Any], name: str) -> bool:
+    return server.execute("select from pg_database where datname = %s", (name,)).fetchone() is not None
+
+
 def make_template(server: psycopg.Connection[Any], engine_dsn: str) -> None:
-    """Make an empty database with the extension, to copy, unless it is there (a reset drops it)."""
-    if server.execute("select 1 from pg_database where datname = %s", (TEMPLATE,)).fetchone():
-        return
+    """Make a database with the extension and a table of orders, to copy (a reset of the server drops it)."""
     server.execute(f"create database {TEMPLATE} template template0")
     with psycopg.connect(with_database(engine_dsn, TEMPLATE), autocommit=True) as connection:
-        connection.execute("create extension pg_stream")
+        connection.execute(f"create extension {ENGINE.extension}")
+        connection.execute(ORDERS)
+    close(server, TEMPLATE)
+
+
+def close(server: psycopg.Connection[Any], database: str) -> None:
+    """Keep sessions out of a database, a scheduler's too: it can be copied or renamed only without any."""
+    server.execute(f"alter database {database} allow_connections false")
+    server.execute(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", (database,)
+    )
+
+
+@contextmanager
+def copied_database(engine_dsn: str, template: str) -> Iterator[str]:
+    """A new database; the DSN. No scheduler serves it."""
+    with psycopg.connect(engine_dsn, autocommit=True) as server:
+        server.execute(f"drop database if exists {DATABASE} with (force)")
+        if not has_database(server, TEMPLATE):
+            make_template(server, engine_dsn)
+        server.execute(f"create database {DATABASE} template {template}")
+        if ENGINE.scheduler_database is None:  # its scheduler serves every database
+            server.execute(f"alter database {DATABASE} set {ENGINE.extension}.enabled = off")
+        yield with_database(engine_dsn, DATABASE)
+        server.execute(f"drop database if exists {DATABASE} with (force)")
 
 
 @pytest.fixture
 def database(engine_dsn: str) -> Iterator[str]:
-    """A new database with the extension and a table of orders; the DSN. No scheduler serves it."""
-    dsn = with_database(engine_dsn, DATABASE)
-    with psycopg.connect(engine_dsn, autocommit=True) as server:
-        server.execute(f"drop database if exists {DATABASE} with (force)")
-        make_template(server, engine_dsn)
-        server.execute(f"create database {DATABASE} template {TEMPLATE}")
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(ORDERS)
+    """A new database with the extension and a table of orders."""
+    with copied_database(engine_dsn, TEMPLATE) as dsn:
         yield dsn
-        server.execute(f"drop database if exists {DATABASE} with (force)")
 
 
 @pytest.fixture(scope="session")
@@ -269,7 +326,7 @@ def project_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(project_directory: Path, database: str) -> Project:
     """An empty project, with the orders as its source, on a database that no scheduler serves."""
-    return start_afresh(Project(project_directory, database))
+    return Project(project_directory, database).start_afresh()
 
 
 @pytest.fixture
@@ -281,7 +338,7 @@ def served_project(
     if server:
         server.reset()
         server.start_scheduler()
-    project = start_afresh(Project(project_directory, engine_dsn))
+    project = Project(project_directory, engine_dsn).start_afresh()
     clean_served_database(project)
     project.sql(ORDERS)
     yield project
@@ -296,15 +353,6 @@ def clean_served_database(project: Project) -> None:
     project.sql("drop table if exists orders cascade")
 
 
-def start_afresh(project: Project) -> Project:
-    for directory in ("models", "seeds", "snapshots", "macros", "tests"):
-        shutil.rmtree(project.path / directory, ignore_errors=True)
-    project.write("dbt_project.yml", DBT_PROJECT)
-    project.write("profiles.yml", PROFILES)
-    project.write("models/sources.yml", SOURCES)
-    return project
-
-
 TOTALS = """
 select customer_id, sum(amount) as total, count(*) as orders
 from {{ source('raw', 'orders') }}
@@ -312,15 +360,28 @@ group by customer_id
 """
 
 
-@pytest.fixture
-def totals(project: Project) -> Project:
-    """A project with one stream table, ``order_totals``, that was created."""
+def make_totals_template(project_directory: Path, engine_dsn: str) -> None:
+    """Make a database in which dbt has created ``order_totals``, to copy under the name in its query."""
+    with copied_database(engine_dsn, TEMPLATE) as dsn, psycopg.connect(engine_dsn, autocommit=True) as server:
+        assert totals_project(project_directory, dsn).run().success
+        close(server, DATABASE)
+        server.execute(f"alter database {DATABASE} rename to {TOTALS_TEMPLATE}")
+
+
+def totals_project(project_directory: Path, dsn: str) -> Project:
+    project = Project(project_directory, dsn).start_afresh()
     project.model("order_totals", TOTALS)
-    assert project.run().success
     return project
 
 
-def start_thread(function: Callable[[], Any]) -> threading.Thread:
-    thread = threading.Thread(target=function, daemon=True)
-    thread.start()
-    return thread
+@pytest.fixture
+def totals(project_directory: Path, engine_dsn: str) -> Iterator[Project]:
+    """A project with one stream table, ``order_totals``, that dbt has created just now."""
+    with psycopg.connect(engine_dsn, autocommit=True) as server:
+        is_made = has_database(server, TOTALS_TEMPLATE)
+    if not is_made:
+        make_totals_template(project_directory, engine_dsn)
+    with copied_database(engine_dsn, TOTALS_TEMPLATE) as dsn:
+        project = totals_project(project_directory, dsn)
+        project.sql("update pgstream.pgs_stream_tables set data_timestamp = now()")
+        yield project

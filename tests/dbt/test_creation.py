@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fixtures.engine import ENGINE, IS_FIRST
+
 TOTALS = """
 select customer_id, sum(amount) as total, count(*) as orders
 from {{ source('raw', 'orders') }}
@@ -54,13 +56,14 @@ def test_initialize_false_leaves_it_empty_and_says_so_in_the_catalog(project):
     assert rows(project) == []
 
 
-def test_nothing_changed_is_one_look_and_skip(totals):
+def test_nothing_changed_is_skipped(totals):
     before = totals.stream_table("order_totals")
     result = totals.run()
     assert result.messages["order_totals"] == "skip"
     assert totals.stream_table("order_totals") == before
 
 
+@pytest.mark.pg_stream_only("it alters the query in place")
 def test_a_changed_query_recreates_it_and_says_why(totals):
     before = totals.stream_table("order_totals")
     totals.model("order_totals", TOTALS.replace("group by", "where amount > 50\ngroup by"))
@@ -72,6 +75,57 @@ def test_a_changed_query_recreates_it_and_says_why(totals):
     assert after["oid"] != before["oid"]
     assert "amount > 50" in after["query"]
     assert sum(row[2] for row in rows(totals)) == 50
+
+
+@pytest.mark.pg_trickle_only("pg_stream cannot alter a query")
+def test_a_changed_query_of_the_same_columns_is_altered_in_place_and_keeps_what_stands_on_it(totals):
+    totals.sql("create view big as select customer_id, total from order_totals where total > 10")
+    before = totals.stream_table("order_totals")
+    totals.model("order_totals", TOTALS.replace("group by", "where amount > 50\ngroup by"))
+
+    result = totals.run()
+
+    assert result.messages["order_totals"] == "altered: its query changed"
+    after = totals.stream_table("order_totals")
+    assert after["oid"] == before["oid"]
+    assert "amount > 50" in after["query"]
+    assert sum(row[2] for row in rows(totals)) == 50
+    assert totals.kind("big") == "v"
+    totals.sql("insert into orders (customer_id, amount) values (1, 1000)")
+    assert totals.operation("pgstream_refresh", "{model_name: order_totals}").success
+    assert sum(row[2] for row in rows(totals)) == 51
+    assert totals.run().messages["order_totals"] == "skip"
+
+
+@pytest.mark.pg_trickle_only("pg_stream cannot alter a query")
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "customer_id, count(*) as orders, sum(amount) as total",
+        "customer_id, sum(amount) as total",
+        "customer_id, sum(amount) as total, count(*)::int as orders",
+        "customer_id, sum(amount) as total, count(*) as orders, max(amount) as most",
+    ],
+)
+def test_a_changed_query_of_other_columns_recreates_it(totals, columns):
+    before = totals.stream_table("order_totals")
+    query = f"select {columns} from {{{{ source('raw', 'orders') }}}} group by customer_id"
+    totals.model("order_totals", query)
+    assert totals.run().messages["order_totals"] == "recreated: its query changed"
+    assert totals.stream_table("order_totals")["oid"] != before["oid"]
+    query = query.replace("{{ source('raw', 'orders') }}", "public.orders")
+    names = "customer_id, total" + (", orders" if "orders" in columns else "")
+    assert sorted(totals.sql(f"select {names} from order_totals")) == sorted(
+        totals.sql(f"select {names} from ({query}) q")
+    )
+
+
+@pytest.mark.pg_trickle_only("pg_stream cannot alter a query")
+def test_a_changed_query_that_reads_another_table_recreates_it(totals):
+    totals.sql("create table others (customer_id int, amount numeric); insert into others values (1, 5)")
+    totals.model("order_totals", TOTALS.replace("{{ source('raw', 'orders') }}", "public.others"))
+    assert totals.run().messages["order_totals"] == "recreated: its query changed"
+    assert rows(totals) == [(1, 5, 1)]
 
 
 def test_full_refresh_recreates_it(totals):
@@ -91,6 +145,7 @@ def test_a_changed_schedule_is_altered_in_place(totals):
     assert (after["oid"], after["schedule"], after["refresh_mode"]) == (before["oid"], "10m", "DIFFERENTIAL")
 
 
+@pytest.mark.pg_stream_only("it has a tier for tables that nobody drives")
 def test_a_schedule_that_becomes_null_recreates_it_because_the_engine_cannot_alter_it_so(totals):
     totals.model("order_totals", TOTALS, schedule="10m")
     totals.run()
@@ -101,6 +156,22 @@ def test_a_schedule_that_becomes_null_recreates_it_because_the_engine_cannot_alt
     after = totals.stream_table("order_totals")
     assert after["schedule"] is None
     assert after["oid"] != before["oid"]
+
+
+@pytest.mark.pg_trickle_only("pg_stream has no tiers")
+def test_a_schedule_comes_and_goes_in_place_and_nobody_drives_one_without(totals):
+    before = totals.stream_table("order_totals")
+    assert before["refresh_tier"] == "frozen"
+    for schedule, stored, tier in (
+        ("10m", "10m", "hot"),
+        (None, None, "frozen"),
+        ("calculated", None, "hot"),
+    ):
+        totals.model("order_totals", TOTALS, schedule=schedule)
+        assert totals.run().messages["order_totals"].startswith("altered: schedule from ")
+        after = totals.stream_table("order_totals")
+        assert (after["oid"], after["schedule"], after["refresh_tier"]) == (before["oid"], stored, tier)
+        assert totals.run().messages["order_totals"] == "skip"
 
 
 def test_differential_becomes_full_in_place(totals):
@@ -128,14 +199,15 @@ def test_full_becomes_differential_with_rows_that_stay_right(project):
 
 
 def test_several_changes_are_one_alter(totals):
-    totals.model("order_totals", TOTALS, schedule="@hourly", refresh_mode="FULL", status="PAUSED")
+    hourly = "@hourly" if IS_FIRST else "1h"
+    totals.model("order_totals", TOTALS, schedule=hourly, refresh_mode="FULL", status="PAUSED")
     said = totals.run().messages["order_totals"]
     assert said == (
-        "altered: schedule from null to @hourly, refresh_mode from DIFFERENTIAL to FULL, "
+        f"altered: schedule from null to {hourly}, refresh_mode from DIFFERENTIAL to FULL, "
         "status from ACTIVE to SUSPENDED"
     )
     table = totals.stream_table("order_totals")
-    assert (table["schedule"], table["refresh_mode"], table["status"]) == ("@hourly", "FULL", "SUSPENDED")
+    assert (table["schedule"], table["refresh_mode"], table["status"]) == (hourly, "FULL", "SUSPENDED")
 
 
 def test_a_paused_model_is_created_populated_and_paused(project):
@@ -173,7 +245,7 @@ def test_on_configuration_change_keeps_the_table_as_it_is(totals, word):
 
 def test_full_refresh_false_raises_instead_of_recreating(totals):
     before = totals.stream_table("order_totals")
-    totals.model("order_totals", TOTALS + "\n having sum(amount) > 0", full_refresh=False)
+    totals.model("order_totals", TOTALS.replace("count(*)", "count(*)::int"), full_refresh=False)
     result = totals.run()
     assert not result.success
     assert "would have to be recreated (its query changed)" in result.messages["order_totals"]
@@ -215,12 +287,13 @@ def test_a_source_recreated_under_a_new_oid_rebuilds_it_although_its_status_was_
     assert rows(totals) == expected(totals)
 
 
-def test_a_storage_table_that_was_renamed_is_made_anew(totals):
+def test_a_storage_table_that_was_renamed_is_recreated(totals):
     totals.sql("alter table order_totals rename to elsewhere")
     result = totals.run()
     assert result.success
     assert rows(totals) == expected(totals)
-    assert totals.stream_table("order_totals")["oid"] == totals.stream_table("order_totals")["pgs_relid"]
+    table = totals.stream_table("order_totals")
+    assert table["oid"] == table[f"{ENGINE.prefix}_relid"]
 
 
 def test_a_dropped_table_is_created_again(totals):

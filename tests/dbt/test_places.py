@@ -1,4 +1,4 @@
-"""A stream table that lives elsewhere than its model, and the view that passes it on."""
+"""A stream table that lives elsewhere than its model, and the view that shows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def columns(project, relation):
     ]
 
 
-def test_the_table_lives_there_and_a_view_passes_it_on_without_internal_columns(project):
+def test_the_table_lives_there_and_a_view_shows_it_without_internal_columns(project):
     project.model("order_totals", QUERY, **ELSEWHERE)
     assert project.run().success
     assert project.stream_table("ot", "marts")["is_populated"]

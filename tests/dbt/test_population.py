@@ -44,7 +44,7 @@ def test_refresh_always_keeps_several_differential_tables_on_one_source_right(pr
     project.model("b", QUERY, refresh="always")
     project.model("c", f"select id, amount {FROM} where amount > 50", refresh="always")
     project.run("--threads", "1")
-    for step in range(4):
+    for step in range(2):
         project.sql(
             "insert into orders (customer_id, amount) select 1, 100 + i from generate_series(1, 5) as i"
         )
@@ -67,7 +67,7 @@ def test_every_model_has_a_session_of_its_own(project):
 def test_a_table_whose_source_changed_its_columns_is_recomputed(project):
     project.model("t", QUERY, refresh="always")
     project.run()
-    project.sql("alter table orders add column note text")
+    project.alter_source("alter table orders add column note text")
     project.sql("insert into orders (customer_id, amount) values (1, 1000)")
     assert project.run().success
     assert total(project) == 6050
@@ -108,6 +108,7 @@ def test_a_table_that_its_own_model_pauses_is_not_refreshed(project):
     assert project.stream_table("t")["status"] == "SUSPENDED"
 
 
+@pytest.mark.pg_stream_only("its scheduler populates nothing")
 def test_dbt_waits_for_the_scheduler_where_it_serves(served_project):
     project = served_project
     project.model("t", QUERY, initialize=False, schedule="1h")
@@ -118,7 +119,40 @@ def test_dbt_waits_for_the_scheduler_where_it_serves(served_project):
     assert total(project) == 5050
 
 
-def test_a_wait_that_ends_in_vain_says_so(served_project):
+@pytest.mark.pg_trickle_only("pg_stream's scheduler populates what is ACTIVE")
+@pytest.mark.parametrize("paused", [False, True])
+def test_one_that_is_made_active_is_populated_by_dbt(served_project, paused):
+    project = served_project
+    project.model("t", QUERY, initialize=False, schedule="1h", status="PAUSED" if paused else None)
+    assert project.run().success
+    assert total(project) is None
+    project.model("t", QUERY, initialize=False, schedule="1h", status="ACTIVE")
+    assert project.run().success
+    assert total(project) == 5050
+    assert project.stream_table("t")["status"] == "ACTIVE"
+
+
+@pytest.mark.pg_trickle_only("pg_stream's scheduler populates what is ACTIVE")
+def test_resume_populates_what_was_paused_before_it_was_populated(served_project):
+    project = served_project
+    project.model("t", QUERY, initialize=False, schedule="1h", status="PAUSED")
+    assert project.run().success
+    assert "public.t: populated (FULL" in project.operation("pgstream_resume", "{model_name: t}").text
+    assert total(project) == 5050
+
+
+@pytest.mark.pg_trickle_only("pg_stream's scheduler populates what is ACTIVE")
+def test_a_wait_fails_at_once_where_the_scheduler_populates_nothing(served_project):
+    project = served_project
+    project.model("t", QUERY, initialize=False, schedule="1h")
+    assert project.run().success
+    result = project.operation("pgstream_wait_for_populated", "{model_name: t}")
+    assert not result.success
+    assert "the scheduler of pg_trickle populates none: nothing will populate it" in result.text
+
+
+@pytest.mark.pg_stream_only("its scheduler populates nothing")
+def test_a_wait_that_times_out_says_so(served_project):
     project = served_project
     project.model("t", QUERY, initialize=False, schedule="1h")
     assert project.run().success

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fixtures.engine import IS_FIRST
+
 FROM = "from {{ source('raw', 'orders') }}"
 
 
@@ -36,7 +38,7 @@ def test_letters_outside_ascii_are_held_or_explained_where_the_engine_cannot_rea
     result = project.run()
     assert project.sql("select distinct word from escaped") == [("größe",)]
     for number in range(len(UNICODE)):
-        if is_emulator:  # it has not this defect
+        if is_emulator or not IS_FIRST:  # only the extension pg_stream has this defect
             assert project.sql(f"select count(*) from t{number}") == [(100,)]
         else:
             assert f"stream table public.t{number} could not be created" in result.messages[f"t{number}"]
@@ -56,7 +58,7 @@ def test_queries_are_held_as_they_were_written_and_not_taken_for_changed(project
         name = f"t{number}"
         columns = project.sql(
             "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute "
-            "where attrelid = %s::regclass and attnum > 0 and attname !~ '^__pgs'",
+            "where attrelid = %s::regclass and attnum > 0 and attname !~ '^__pgs_'",
             name,
         )[0][0]
         query = project.stream_table(name)["query"]
@@ -72,7 +74,8 @@ def test_a_change_within_a_literal_is_a_change(project):
     project.model("t", f"select id, 'a  b' as word {FROM}")
     project.run()
     project.model("t", f"select id, 'a b' as word {FROM}")
-    assert project.run().messages["t"] == "recreated: its query changed"
+    done = "recreated" if IS_FIRST else "altered"
+    assert project.run().messages["t"] == f"{done}: its query changed"
 
 
 def test_a_query_over_a_view_is_compared_as_it_was_written(project):
@@ -103,6 +106,7 @@ def test_a_refused_query_says_what_to_do_and_leaves_nothing(project, query, hint
     assert project.sql("select count(*) from pgstream.pgs_stream_tables") == [(0,)]
 
 
+@pytest.mark.pg_stream_only("it takes column numbers")
 def test_group_by_1_is_explained(project):
     project.model("t", f"select customer_id, count(*) as n {FROM} group by 1")
     result = project.run()
@@ -114,8 +118,9 @@ def test_count_over_a_view_is_explained_where_the_engine_breaks_it(project, is_e
     project.sql("create view v as select * from orders")
     project.model("t", "select customer_id, count(*) as n from public.v group by customer_id")
     result = project.run()
-    assert result.success == is_emulator  # the emulator has not this defect
-    if not is_emulator:
+    is_sound = is_emulator or not IS_FIRST
+    assert result.success == is_sound  # only the extension pg_stream has this defect
+    if not is_sound:
         assert "write count(1), or read the table behind the view" in result.messages["t"]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.fixtures.engine import ENGINE, IS_FIRST
+
 QUERY = "select customer_id, sum(amount) as total from {{ source('raw', 'orders') }} group by customer_id"
 
 
@@ -12,7 +16,7 @@ INVALID = [
     ({"schedule": "5m; drop table orders"}, "model {name}: schedule is '5m; drop table orders'"),
     (
         {"refresh_mode": "INCREMENTAL"},
-        "model {name}: refresh_mode is 'INCREMENTAL', expected one of FULL, DIFFERENTIAL",
+        "model {name}: refresh_mode is 'INCREMENTAL', expected one of DIFFERENTIAL, FULL",
     ),
     ({"refresh_mode": None}, "model {name}: refresh_mode is null, expected one of"),
     ({"initialize": "yes"}, "model {name}: initialize is 'yes', expected true or false"),
@@ -45,7 +49,14 @@ def test_invalid_settings_are_refused_before_any_sql(project):
     assert project.sql("select count(*) from pgstream.pgs_stream_tables") == [(0,)]
 
 
-SCHEDULES = ["90", 90, "90s", "1h30m", "2d", "1w", "*/5 * * * *", "0 */5 * * * *", "@hourly"]
+CRON = {
+    "*/5 * * * *": "schedule: '5m'; or ",
+    "0 */5 * * * *": "",
+    "@hourly": "schedule: '1h'; or ",
+    "0 3 * * *": "schedule: '1d'; or ",
+    "17 4 * * MON": "schedule: '1w'; or ",
+}
+SCHEDULES = ["90", 90, "90s", "1h30m", "2d", "1w", *(CRON if IS_FIRST else ["calculated"])]
 
 
 def test_valid_schedules_arrive_as_they_are_and_are_not_altered_again(project):
@@ -53,8 +64,78 @@ def test_valid_schedules_arrive_as_they_are_and_are_not_altered_again(project):
         project.model(f"t{number}", QUERY, schedule=schedule)
     assert project.run().success
     for number, schedule in enumerate(SCHEDULES):
-        assert project.stream_table(f"t{number}")["schedule"] == str(schedule)
+        stored = None if schedule == "calculated" else str(schedule)
+        assert project.stream_table(f"t{number}")["schedule"] == stored
     assert set(project.run().messages.values()) == {"skip"}
+
+
+@pytest.mark.pg_trickle_only("pg_stream keeps to cron schedules")
+def test_a_cron_schedule_is_refused_with_a_duration(project):
+    for number, schedule in enumerate(CRON):
+        project.model(f"t{number}", QUERY, schedule=schedule)
+    messages = project.run().messages
+    for number, (schedule, instead) in enumerate(CRON.items()):
+        message = messages[f"t{number}"]
+        assert f"model t{number}: schedule is '{schedule}', a cron expression, which pg_trickle" in message
+        assert (
+            f"without pause: {'about as often is ' if instead else ''}{instead}give schedule: null" in message
+        )
+
+
+OF_PG_TRICKLE = [
+    ({"tier": "cold"}, "refresh_tier", "cold"),
+    ({"append_only": True}, "is_append_only", True),
+    ({"diamond_consistency": "none"}, "diamond_consistency", "none"),
+    ({"fuse": "on", "fuse_ceiling": 1000}, "fuse_ceiling", 1000),
+    ({"max_differential_joins": 3}, "max_differential_joins", 3),
+    ({"max_delta_fraction": 0.5}, "max_delta_fraction", 0.5),
+    ({"pooler_compatibility_mode": True}, "pooler_compatibility_mode", True),
+    ({"post_refresh_action": "analyze"}, "post_refresh_action", "analyze"),
+]
+
+
+@pytest.mark.pg_trickle_only("pg_stream has none of them")
+def test_what_only_pg_trickle_has_is_sent_and_not_altered_again(project):
+    for number, (config, _, _) in enumerate(OF_PG_TRICKLE):
+        project.model(f"t{number}", QUERY, schedule="1h", **config)
+    result = project.run()
+    assert result.success, result.text
+    for number, (_, column, value) in enumerate(OF_PG_TRICKLE):
+        assert project.stream_table(f"t{number}")[column] == value
+        assert project.stream_table(f"t{number}")["requested_cdc_mode"] == "trigger"
+    assert set(project.run().messages.values()) == {"skip"}
+    project.model("t0", QUERY, schedule="1h", tier="warm")
+    assert project.run("--select", "t0").messages["t0"] == "altered: tier from cold to warm"
+    assert project.stream_table("t0")["refresh_tier"] == "warm"
+
+
+@pytest.mark.pg_trickle_only("pg_stream has none of them")
+@pytest.mark.parametrize("mode", ["AUTO", "IMMEDIATE"])
+def test_the_modes_that_only_pg_trickle_has_hold_the_rows(project, mode):
+    project.model("t", QUERY, refresh_mode=mode)
+    assert project.run().success
+    project.sql("insert into orders (customer_id, amount) values (1, 1000)")
+    if mode == "IMMEDIATE":
+        assert project.sql("select sum(total) from t") == [(6050,)]
+    assert project.operation("pgstream_refresh", "{model_name: t}").success
+    assert project.sql("select sum(total) from t") == [(6050,)]
+    assert project.run().messages["t"] == "skip"
+
+
+@pytest.mark.pg_stream_only("it has them")
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"tier": "cold"}, "tier is not known to this database's pg_stream"),
+        ({"cdc_mode": "trigger"}, "cdc_mode is not known to this database's pg_stream"),
+        ({"refresh_mode": "AUTO"}, "refresh_mode is 'AUTO', expected one of DIFFERENTIAL, FULL"),
+        ({"schedule": "calculated"}, "schedule is 'calculated', expected a duration"),
+    ],
+)
+def test_what_only_pg_trickle_has_is_refused(project, config, sentence):
+    project.model("t", QUERY, **config)
+    assert f"model t: {sentence}" in project.run().messages["t"]
+    assert project.kind("t") is None
 
 
 def test_settings_come_from_the_folder_of_the_project(project):
@@ -102,20 +183,20 @@ def test_an_invalid_var_is_refused_too(project):
     result = project.run("--vars", "{pgstream_refresh: now}")
     assert "model t: refresh is 'now'" in result.messages["t"]
     result = project.run("--vars", "{pgstream_lock_timeout: long}")
-    assert "the var pgstream_lock_timeout is 'long': expected seconds" in result.messages["t"]
+    assert "the var pgstream_lock_timeout is 'long', expected seconds" in result.messages["t"]
 
 
 def test_a_schedule_that_nobody_keeps_is_warned_of_once_per_run(project):
     for name in ("a", "b", "c", "d"):
         project.model(name, QUERY, schedule="5m")
     text = project.run().text
-    assert text.count("no pg_stream scheduler serves database 'dbt_test'") == 1
+    assert text.count(f"no {ENGINE.extension} scheduler serves database 'dbt_test'") == 1
 
 
 def test_nothing_is_warned_of_where_every_run_refreshes(project):
     project.model("a", QUERY, schedule="5m", refresh="always")
     project.model("b", QUERY, schedule=None)
-    assert "no pg_stream scheduler" not in project.run().text
+    assert f"no {ENGINE.extension} scheduler" not in project.run().text
 
 
 def test_a_missing_extension_says_how_to_install_it(project):
@@ -123,5 +204,8 @@ def test_a_missing_extension_says_how_to_install_it(project):
     project.model("t", QUERY)
     result = project.run()
     assert not result.success
+    assert "none of pg_stream, pg_trickle is installed in database 'dbt_test' at " in result.messages["t"]
+    assert "run CREATE EXTENSION pg_trickle there" in result.messages["t"]
+    result = project.run("--vars", "{pgstream_engine: pg_stream}")
     assert "pg_stream is not installed in database 'dbt_test' at " in result.messages["t"]
     assert "run CREATE EXTENSION pg_stream there" in result.messages["t"]

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from airflow_provider_pgstream.emulator import PgStreamServer
+from airflow_provider_pgstream.emulator._dresses import DRESSES
 
 PATIENCE = 60.0  # seconds after which a condition is taken never to come
 MODULE = "airflow_provider_pgstream.emulator"
@@ -89,6 +90,15 @@ class Emulator:
 
 
 @pytest.fixture
+def open_dir(tmp_path: Path) -> Path:
+    """A directory in which the server's operating-system user can write, pytest's own being closed to it."""
+    for directory in tmp_path.parents[:2]:
+        directory.chmod(0o755)
+    tmp_path.chmod(0o777)
+    return tmp_path
+
+
+@pytest.fixture
 def run_emulator() -> Iterator[Callable[..., Emulator]]:
     """Start ``python -m airflow_provider_pgstream.emulator`` with arguments, and wait for its ready line."""
     started: list[Emulator] = []
@@ -144,6 +154,24 @@ def fail_emulator() -> Callable[..., str]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[PgStreamServer]:
     """A server without background scheduler on which schedules may be as short as a second."""
-    settings = {"pg_stream.min_schedule_seconds": "1", "pg_stream.scheduler_interval_ms": "50"}
-    with PgStreamServer(scheduler=False, settings=settings) as running:
+    with _quick_server("pg_stream") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def trickle_server() -> Iterator[PgStreamServer]:
+    """The same that passes for pg_trickle."""
+    with _quick_server("pg_trickle") as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=tuple(DRESSES))
+def either(request: pytest.FixtureRequest) -> Iterator[PgStreamServer]:
+    """The same in each dress, one after the other."""
+    with _quick_server(request.param) as running:
+        yield running
+
+
+def _quick_server(engine: str) -> PgStreamServer:
+    settings = {f"{engine}.min_schedule_seconds": "1", f"{engine}.scheduler_interval_ms": "50"}
+    return PgStreamServer(engine=engine, scheduler=False, settings=settings)

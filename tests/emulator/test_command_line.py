@@ -15,15 +15,7 @@ import psycopg
 import pytest
 from airflow.models import Connection
 
-from airflow_provider_pgstream.emulator.os_user import server_user
-
-
-@pytest.fixture
-def open_dir(tmp_path: Path) -> Path:
-    """A directory that the server's operating-system user can reach, pytest's own being closed to it."""
-    for directory in [tmp_path, *tmp_path.parents[:2]]:
-        directory.chmod(0o755)
-    return tmp_path
+from airflow_provider_pgstream.emulator._os_user import server_user
 
 
 def test_ready_line_holds_a_dsn_and_a_connection_that_airflow_accepts(run_emulator):
@@ -56,7 +48,6 @@ def test_signal_stops_everything_and_removes_the_data(run_emulator, number):
 
 @pytest.mark.parametrize("step", ["making", "starting", "creating"])
 def test_interrupt_during_the_start_leaves_neither_process_nor_data(open_dir, step):
-    open_dir.chmod(0o777)
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow_provider_pgstream.emulator"],
         stdout=subprocess.PIPE,
@@ -172,6 +163,18 @@ def test_data_dir_made_with_another_extension_is_refused_and_left_as_it_was(
     run_emulator("--data-dir", str(kept), "--no-scheduler")
 
 
+def test_data_dir_of_one_engine_is_refused_to_the_other(run_emulator, fail_emulator, open_dir):
+    kept = open_dir / "kept"
+    options = ("--data-dir", str(kept), "--no-scheduler")
+    emulator = run_emulator("--engine", "pg_trickle", *options)
+    with psycopg.connect(emulator.dsn) as connection:
+        found = connection.execute("select extname, extversion from pg_extension order by 1").fetchall()
+    assert found == [("pg_trickle", "0.67.0-emulator"), ("plpgsql", "1.0")]
+    assert emulator.end(signal.SIGTERM)[0] == 0
+    assert f"--data-dir {kept} was made with --engine pg_trickle" in fail_emulator(*options)
+    run_emulator("--engine", "pg_trickle", *options)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="closed to another user than the caller: only root has one")
 def test_data_dir_that_the_servers_user_cannot_reach_is_refused_and_not_made(fail_emulator, tmp_path):
     tmp_path.chmod(0o700)
@@ -217,7 +220,7 @@ def test_bin_dir_of_another_version_is_refused(fail_emulator, tmp_path):
 
 
 def test_bin_dir_that_is_given_is_what_runs(run_emulator, open_dir):
-    from airflow_provider_pgstream.emulator.binaries import find_binaries
+    from airflow_provider_pgstream.emulator._binaries import find_binaries
 
     link = open_dir / "postgresql"
     link.symlink_to(find_binaries().bin_dir.parent)

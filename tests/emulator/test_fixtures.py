@@ -59,11 +59,29 @@ def test_fixtures_work_in_another_project(tmp_path):
     assert "4 passed" in done.stdout
 
 
+def test_project_chooses_its_engine(tmp_path):
+    conftest = CONFTEST.replace("settings", "engine").replace(
+        '{"pg_stream.min_schedule_seconds": "7"}', '"pg_trickle"'
+    )
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_engine.py").write_text(
+        "import psycopg\n\n"
+        "def test_engine(pgstream_dsn):\n"
+        "    with psycopg.connect(pgstream_dsn) as connection:\n"
+        "        query = 'select schedule from pgtrickle.pgt_status()'\n"
+        "        assert connection.execute(query).fetchall() == []\n"
+    )
+    done = pytest_in(tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
 def test_fixtures_are_listed_with_what_they_give(tmp_path):
     listed = pytest_in(tmp_path, "--fixtures").stdout
     for fixture in (
         "pgstream_server [session scope]",
         "pgstream_dsn --",
+        "pgstream_engine [session scope]",
         "pgstream_settings [session scope]",
     ):
         assert fixture in listed

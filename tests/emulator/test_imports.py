@@ -14,15 +14,15 @@ def imported_by(module: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["server", "scheduler", "__main__"])
+@pytest.mark.parametrize("module", ["_server", "_scheduler", "__main__"])
 def test_emulator_does_not_import_airflow(module):
     assert "airflow" not in imported_by(f"airflow_provider_pgstream.emulator.{module}")
 
 
 def test_pytest_plugin_imports_nothing_but_pytest():
     modules = imported_by("airflow_provider_pgstream.emulator.fixtures")
-    assert not modules & {"airflow", "psycopg", "croniter", "airflow_provider_pgstream.emulator.server"}
+    assert not modules & {"airflow", "psycopg", "croniter", "airflow_provider_pgstream.emulator._server"}
 
 
 def test_package_needs_no_pytest():
-    assert "pytest" not in imported_by("airflow_provider_pgstream.emulator.server")
+    assert "pytest" not in imported_by("airflow_provider_pgstream.emulator._server")

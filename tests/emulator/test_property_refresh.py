@@ -1,6 +1,6 @@
 """Random changes of two sources: after each refresh every stream table is what its query says.
 
-200 sequences by default, 2,000 with ``PGSTREAM_FULL=1``.
+200 sequences in each dress by default, 2,000 with ``PGSTREAM_FULL=1``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_pgstream.emulator import PgStreamServer
+from tests.emulator.dressed import connect
 
 SEQUENCES = 2000 if os.environ.get("PGSTREAM_FULL") else 200
 SESSIONS = 3
@@ -81,9 +82,9 @@ steps = st.one_of(
 class Database:
     """Two sources and the stream tables on them, with sessions that write at the same time."""
 
-    def __init__(self, dsn: str) -> None:
-        self.refresher = self._connect(dsn)
-        self.writers = [self._connect(dsn) for _ in range(SESSIONS)]
+    def __init__(self, server: PgStreamServer) -> None:
+        self.refresher = self._connect(server)
+        self.writers = [self._connect(server) for _ in range(SESSIONS)]
         for statement in (
             "create table a (id int generated always as identity primary key, k text, v numeric)",
             "create table b (id int generated always as identity, k text, w int)",
@@ -97,10 +98,8 @@ class Database:
             )
 
     @staticmethod
-    def _connect(dsn: str) -> psycopg.Connection[Any]:
-        session = psycopg.connect(
-            dsn, autocommit=True, options="-c client_min_messages=error -c lock_timeout=20ms"
-        )
+    def _connect(server: PgStreamServer) -> psycopg.Connection[Any]:
+        session = connect(server, options="-c client_min_messages=error -c lock_timeout=20ms")
         session.prepare_threshold = 0
         return session
 
@@ -154,9 +153,9 @@ class Database:
 
 
 @pytest.fixture(scope="module")
-def database(server: PgStreamServer) -> Iterator[Database]:
-    server.reset()
-    database = Database(server.dsn())
+def database(either: PgStreamServer) -> Iterator[Database]:
+    either.reset()
+    database = Database(either)
     yield database
     for session in (database.refresher, *database.writers):
         session.close()

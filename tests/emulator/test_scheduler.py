@@ -14,7 +14,7 @@ import pytest
 from croniter.croniter import CroniterError
 
 from airflow_provider_pgstream.emulator import PgStreamServer
-from airflow_provider_pgstream.emulator.scheduler import APPLICATION_NAME, next_time
+from airflow_provider_pgstream.emulator._scheduler import next_time
 
 HOUR = 3600
 
@@ -45,7 +45,7 @@ def rows(connection: psycopg.Connection, query: str) -> list[tuple]:
 
 def scheduler_pid(connection: psycopg.Connection) -> int | None:
     found = connection.execute(
-        "select pid from pg_stat_activity where application_name = %s", [APPLICATION_NAME]
+        "select pid from pg_stat_activity where application_name = 'pg_stream scheduler'"
     ).fetchone()
     return found[0] if found else None
 
@@ -226,7 +226,7 @@ def test_background_scheduler_obeys_settings_that_change_while_it_runs(clean, co
     create(connection, "public.st", "select id from public.orders", "1s")
     clean.start_scheduler()
     history = "select count(*) from pgstream.pgs_refresh_history"
-    last_query = f"select query_start from pg_stat_activity where application_name = '{APPLICATION_NAME}'"
+    last_query = "select query_start from pg_stat_activity where application_name = 'pg_stream scheduler'"
     eventually(lambda: rows(connection, history)[0][0] > 0, "a first refresh")
     connection.execute("alter system set pg_stream.enabled = off")
     connection.execute("select pg_reload_conf()")
@@ -235,7 +235,7 @@ def test_background_scheduler_obeys_settings_that_change_while_it_runs(clean, co
     def turns_leave_what_is_due() -> bool:
         connection.execute("update pgstream.pgs_stream_tables set data_timestamp = now() - interval '1 hour'")
         so_far = rows(connection, history)
-        for _ in range(10):  # a turn has four queries at most, and the first may have begun before this
+        for _ in range(10):  # a turn has five queries at most, and the first may have begun before this
             last = rows(connection, last_query)
             eventually(lambda last=last: rows(connection, last_query) != last, "a query of the scheduler")
         return rows(connection, history) == so_far
@@ -263,7 +263,7 @@ def test_scheduler_stops_in_the_middle_of_a_refresh_and_cancels_it(clean, connec
     query = "select id, pg_sleep(60)::text from public.orders where id > 2"
     connection.execute("select pgstream.create_stream_table('public.slow', %s, '1s', 'FULL')", [query])
     connection.execute("insert into orders values (3, 30)")
-    command = [sys.executable, "-m", "airflow_provider_pgstream.emulator.scheduler", clean.dsn()]
+    command = [sys.executable, "-m", "airflow_provider_pgstream.emulator._scheduler", clean.dsn()]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     asleep = "select pid from pg_stat_activity where wait_event = 'PgSleep'"
     eventually(lambda: rows(connection, asleep), "the slow refresh")
@@ -277,7 +277,7 @@ def test_scheduler_stops_in_the_middle_of_a_refresh_and_cancels_it(clean, connec
 def test_scheduler_ends_with_its_parent(clean, connection, eventually):
     script = (
         "import os, subprocess, sys; subprocess.Popen([sys.executable, '-m', "
-        f"'airflow_provider_pgstream.emulator.scheduler', '--parent', str(os.getpid()), {clean.dsn()!r}]); "
+        f"'airflow_provider_pgstream.emulator._scheduler', '--parent', str(os.getpid()), {clean.dsn()!r}]); "
         "sys.stdin.read()"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE)

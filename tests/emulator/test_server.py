@@ -18,8 +18,8 @@ import pytest
 
 import airflow_provider_pgstream
 from airflow_provider_pgstream.emulator import EmulatorError, PgStreamServer
-from airflow_provider_pgstream.emulator.binaries import Binaries, find_binaries, reachable
-from airflow_provider_pgstream.emulator.os_user import OsUser, server_user
+from airflow_provider_pgstream.emulator._binaries import Binaries, find_binaries, reachable
+from airflow_provider_pgstream.emulator._os_user import OsUser, server_user
 
 
 def run(dsn: str, statement: str, *values: object) -> list[tuple]:
@@ -252,23 +252,23 @@ def test_root_runs_postgresql_unprivileged_from_a_wheel_that_is_closed_to_others
         shutil.rmtree(target)
 
 
-def test_interrupt_at_the_start_of_initdb_ends_it_before_the_data_is_removed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("ended", "code"), [(False, -signal.SIGKILL), (True, 0)], ids=["running", "ended"])
+def test_interrupt_before_initdb_is_waited_for_leaves_nothing(open_dir, monkeypatch, ended, code):
     started = []
 
     def popen_then_interrupt(*arguments, **options):
         process = popen(*arguments, **options)
         if Path(arguments[0][0]).name == "initdb":
             started.append(process)
+            if ended:
+                process.wait()
             signal.raise_signal(signal.SIGINT)  # put off until the process is known
         return process
 
     popen = subprocess.Popen
-    for directory in [tmp_path, *tmp_path.parents[:2]]:
-        directory.chmod(0o755)
-    tmp_path.chmod(0o777)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(open_dir))
     monkeypatch.setattr(subprocess, "Popen", popen_then_interrupt)
     with pytest.raises(KeyboardInterrupt):
         PgStreamServer(scheduler=False).start()
-    assert [process.returncode for process in started] == [-signal.SIGKILL]
-    assert list(tmp_path.iterdir()) == []
+    assert [process.returncode for process in started] == [code]
+    assert list(open_dir.iterdir()) == []
