@@ -22,8 +22,8 @@ os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
 import psycopg
 from airflow.providers.common.sql.sensors.sql import SqlSensor
 
-from airflow_provider_pgstream import conditions
-from airflow_provider_pgstream.conditions import Populated
+from airflow_provider_pgstream._stream_tables import conditions
+from airflow_provider_pgstream._stream_tables.conditions import Populated
 from airflow_provider_pgstream.emulator import PgStreamServer
 from airflow_provider_pgstream.triggers import StreamTableTrigger
 

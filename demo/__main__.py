@@ -47,15 +47,17 @@ def show(chosen: Namespace) -> None:
     from demo.airflow import Airflow
     from demo.month import DAG_ID, Month
     from demo.only_one import only_one
+    from demo.own_directory import emptied
     from demo.processes import Processes
     from demo.screen import say, tell
 
     with ExitStack() as stack:
         stack.enter_context(only_one(STATE))
-        flights = database.make(chosen.dsn or _emulator(stack))
-        tell(f"database '{database.NAME}' is empty, with pg_stream {results.version(flights)}")
+        home = emptied(STATE / "airflow")
+        flights = database.make(chosen.dsn or _emulator(stack, chosen.engine), chosen.engine)
+        tell(f"database '{database.NAME}' is empty, with {chosen.engine} {results.version(flights)}")
         dags = [ROOT / "dags" / f"{DAG_ID}.py", ROOT / "dags" / "dbt"]
-        airflow = Airflow(STATE / "airflow", dags, {"flights": flights.airflow_connection()})
+        airflow = Airflow(home, dags, {"flights": flights.airflow_connection()})
         processes = stack.enter_context(Processes())
         tell("making Airflow's own tables")
         airflow.make_metadata(processes)
@@ -83,13 +85,13 @@ def _wait_for_ctrl_c(check: Callable[[], None]) -> None:
         print("\nstopping everything", flush=True)
 
 
-def _emulator(stack: ExitStack) -> str:
+def _emulator(stack: ExitStack, engine: str) -> str:
     from airflow_provider_pgstream.emulator import EmulatorError, PgStreamServer
     from demo.database import DemoError
     from demo.screen import tell
 
-    tell("starting PostgreSQL 18 with the emulated pg_stream")
-    server = PgStreamServer(scheduler=False)
+    tell(f"starting PostgreSQL 18 with the emulated {engine}")
+    server = PgStreamServer(engine=engine, scheduler=False)
     stack.callback(_stop, server)
     with held():
         try:

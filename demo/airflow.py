@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
-import shutil
 import socket
 import sys
 import time
@@ -49,7 +49,7 @@ Opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Airflow:
     """Airflow with all the processes of a deployment, its metadata in SQLite, in a directory of its own.
 
-    :param home: the directory, which is emptied.
+    :param home: the directory, which is empty or not there yet.
     :param dags: the files of the DAGs, and what they read: nothing else of their folder is run.
     :param connections: Airflow connections as JSON, by id.
     """
@@ -57,7 +57,6 @@ class Airflow:
     def __init__(self, home: Path, dags: list[Path], connections: dict[str, str]) -> None:
         self.home = home
         self.url = f"http://{HOST}:{_free_port()}"
-        shutil.rmtree(home, ignore_errors=True)
         (home / "plugins").mkdir(parents=True)
         (home / "plugins" / "preload.py").write_text(PRELOAD)
         (home / "dags").mkdir()
@@ -71,6 +70,8 @@ class Airflow:
             "CORE": {
                 "DAGS_FOLDER": self.home / "dags",
                 "DAGBAG_IMPORT_TIMEOUT": PATIENCE,  # dbt is slow to begin with
+                # Else each of the processes makes one, and they cannot read what another has stored.
+                "FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "LOAD_EXAMPLES": False,
                 "DAGS_ARE_PAUSED_AT_CREATION": False,
                 "EXECUTOR": "LocalExecutor",

@@ -31,6 +31,7 @@ class Flights:
     user: str
     password: str
     sslmode: str | None
+    engine: str
 
     def psql(self) -> str:
         """Return a command that the user can type; it asks for the password."""
@@ -69,15 +70,16 @@ class Flights:
         return parameters | ({"sslmode": self.sslmode} if self.sslmode else {})
 
 
-def make(dsn: str) -> Flights:
+def make(dsn: str, engine: str) -> Flights:
     """Drop the database that an earlier run made, create it empty with the extension, and return where it is.
 
     :param dsn: any database of the server, as a role that may create databases and the extension.
+    :param engine: the extension.
     :raises DemoError: if the server does not let that happen, or if its ``flights`` is not the demo's.
     """
     with _connect(dsn) as connection:
         where = f"{connection.info.host}:{connection.info.port}"
-        _demand_extension(connection, where)
+        _demand_extension(connection, engine, where)
         _demand_own_database(connection, where)
         name = sql.Identifier(NAME)
         try:
@@ -88,14 +90,14 @@ def make(dsn: str) -> Flights:
             raise DemoError(f"database '{NAME}' could not be made at {where}: {_line(error)}") from error
         info = connection.info
         sslmode = info.get_parameters().get("sslmode")
-        flights = Flights(info.host, info.port, info.user, info.password or NO_PASSWORD, sslmode)
+        flights = Flights(info.host, info.port, info.user, info.password or NO_PASSWORD, sslmode, engine)
     try:
         with flights.connect() as connection:
-            connection.execute("create extension if not exists pg_stream")
+            connection.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(engine)))
     except psycopg.Error as error:
         raise DemoError(
-            f"extension pg_stream could not be created at {where}: {_line(error)}; it wants a superuser, "
-            "and shared_preload_libraries = 'pg_stream' in the server's configuration"
+            f"extension {engine} could not be created at {where}: {_line(error)}; it wants a superuser, "
+            f"and shared_preload_libraries = '{engine}' in the server's configuration"
         ) from error
     return flights
 
@@ -119,11 +121,11 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
         ) from None
 
 
-def _demand_extension(connection: psycopg.Connection[Any], where: str) -> None:
-    query = "select from pg_available_extensions where name = 'pg_stream'"
-    if connection.execute(query).fetchone() is None:
+def _demand_extension(connection: psycopg.Connection[Any], engine: str, where: str) -> None:
+    query = "select from pg_available_extensions where name = %s"
+    if connection.execute(query, [engine]).fetchone() is None:
         raise DemoError(
-            f"the server at {where} does not have the extension pg_stream: install it there, "
+            f"the server at {where} does not have the extension {engine}: install it there, "
             "or leave out --dsn to use the emulator"
         )
 

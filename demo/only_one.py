@@ -9,15 +9,23 @@ from pathlib import Path
 
 from demo.database import DemoError
 
+LOCK = "pgstream-demo.lock"
+
 
 @contextmanager
 def only_one(directory: Path) -> Iterator[None]:
     """Hold the directory for the time of the ``with`` block.
 
-    :raises DemoError: if another process holds it.
+    :raises DemoError: if another process holds it, or this user may not write to it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as lock:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / LOCK).open("a")  # a file of that name that is not the demo's keeps what it holds
+    except OSError as error:
+        raise DemoError(
+            f"{directory} cannot be used ({error.strerror}): set PGSTREAM_DEMO_DIR to a directory of yours"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from demo.signals import held
 
 PATIENCE = 3.0  # seconds to end in an orderly way; nothing of value is lost by a kill
@@ -82,10 +84,15 @@ class Processes:
 def _members(sessions: set[int]) -> list[int]:
     if not sessions:
         return []
-    command = ["ps", "-A", "-o", "pid=", "-o", "stat="]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True)
-    rows = (line.split(None, 1) for line in listed.stdout.splitlines())
-    return [int(pid) for pid, state in rows if not state.startswith("Z") and _session(int(pid)) in sessions]
+    # Not `ps`, which a small machine does not have.
+    return [pid for pid in psutil.pids() if _session(pid) in sessions and _works(pid)]
+
+
+def _works(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _session(pid: int) -> int | None:

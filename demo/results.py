@@ -18,11 +18,15 @@ COUNTED = {
     "route_ranking": "table on route_delays and airport_delays",
 }
 
+STATUS = {"pg_stream": "pgstream.pgs_status()", "pg_trickle": "pgtrickle.pgt_status()"}
+
 
 def version(flights: Flights) -> str:
     """Return the extension's version, which says whether it is the emulator's."""
     with flights.connect() as connection:
-        row = connection.execute("select extversion from pg_extension where extname = 'pg_stream'").fetchone()
+        row = connection.execute(
+            "select extversion from pg_extension where extname = %s", [flights.engine]
+        ).fetchone()
     return str(row[0]) if row else "missing"
 
 
@@ -46,7 +50,7 @@ def what_next(flights: Flights, url: str | None, *, own_server: bool) -> None:
         say("                      trigger flight_delays again, with another month of 2013")
     if url or own_server:
         say(f"  the database        {flights.psql()}")
-        say("                      select name, status, staleness from pgstream.pgs_status();")
+        say(f"                      select name, status, staleness from {STATUS[flights.engine]};")
     if not url:
         say("  the web UI          scripts/demo --ui   (Airflow and the server run on until Ctrl-C)")
     if not own_server:
