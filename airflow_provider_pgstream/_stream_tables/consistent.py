@@ -28,9 +28,8 @@ from airflow_provider_pgstream._stream_tables.holders import Holders, locked_out
 from airflow_provider_pgstream._stream_tables.lookup import fetch, in_dependency_order, upstream_of
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
 from airflow_provider_pgstream._stream_tables.patience import SKIPPED_AS_BUSY, Patience
-from airflow_provider_pgstream._stream_tables.refresh import (
-    BEGIN_SESSION,
-    CHANGED,
+from airflow_provider_pgstream._stream_tables.refresh import BEGIN_SESSION, CHANGED
+from airflow_provider_pgstream._stream_tables.refresh_at import (
     Refreshed,
     mark_of,
     readable_sources,

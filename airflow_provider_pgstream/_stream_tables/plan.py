@@ -15,11 +15,8 @@ from airflow_provider_pgstream._stream_tables.consistent import layers_of, refre
 from airflow_provider_pgstream._stream_tables.lookup import fetch, in_dependency_order, resolve, upstream_of
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
 from airflow_provider_pgstream._stream_tables.patience import SKIPPED_AS_BUSY, Patience
-from airflow_provider_pgstream._stream_tables.refresh import (
-    demand_whole,
-    reason_to_skip,
-    refresh,
-)
+from airflow_provider_pgstream._stream_tables.refresh import refresh
+from airflow_provider_pgstream._stream_tables.refresh_at import demand_whole, reason_to_skip
 from airflow_provider_pgstream._stream_tables.report import Report
 from airflow_provider_pgstream.exceptions import PgStreamError, RefreshInProgress, StreamTableNotFound
 from airflow_provider_pgstream.models import RefreshResult, StreamTable

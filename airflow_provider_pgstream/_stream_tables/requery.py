@@ -20,7 +20,8 @@ from airflow_provider_pgstream._stream_tables import query_view
 from airflow_provider_pgstream._stream_tables.boundary import Busy
 from airflow_provider_pgstream._stream_tables.hazards import Way
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
-from airflow_provider_pgstream._stream_tables.refresh import own_table, refresh
+from airflow_provider_pgstream._stream_tables.refresh import refresh
+from airflow_provider_pgstream._stream_tables.refresh_at import own_table
 from airflow_provider_pgstream._stream_tables.settings import ALTER
 from airflow_provider_pgstream._stream_tables.sources import unknown_relations
 from airflow_provider_pgstream._stream_tables.spec import Spec

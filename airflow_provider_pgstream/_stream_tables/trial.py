@@ -13,7 +13,7 @@ from airflow_provider_pgstream._stream_tables.boundary import Busy
 from airflow_provider_pgstream._stream_tables.hazards import Way
 from airflow_provider_pgstream._stream_tables.holders import Holders, locked_out
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
-from airflow_provider_pgstream._stream_tables.refresh import call_engine, refresh_result
+from airflow_provider_pgstream._stream_tables.refresh_at import call_engine, refresh_result
 from airflow_provider_pgstream.models import StreamTable
 
 UNDO = f"rollback to savepoint trial; {statements.UNLOCK_ALL}"

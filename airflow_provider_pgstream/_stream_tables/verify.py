@@ -25,7 +25,8 @@ from airflow_provider_pgstream._stream_tables.boundary import Busy
 from airflow_provider_pgstream._stream_tables.evidence import Evidence, altered_meanwhile, is_transient
 from airflow_provider_pgstream._stream_tables.holders import Holders, locked_out
 from airflow_provider_pgstream._stream_tables.pending import buffers_of, is_pending
-from airflow_provider_pgstream._stream_tables.refresh import BEGIN_SESSION, find, own_table, readable_sources
+from airflow_provider_pgstream._stream_tables.refresh import BEGIN_SESSION
+from airflow_provider_pgstream._stream_tables.refresh_at import find, own_table, readable_sources
 from airflow_provider_pgstream.exceptions import PgStreamError, StreamTableFailed
 from airflow_provider_pgstream.models import Source, StreamTable, Verification
 

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_pgstream._engines.known.pg_stream import ENGINE
 from airflow_provider_pgstream._engines.programs import Reply
-from airflow_provider_pgstream._stream_tables.refresh import refresh_result
+from airflow_provider_pgstream._stream_tables.refresh_at import refresh_result
 
 
 @pytest.mark.parametrize(
