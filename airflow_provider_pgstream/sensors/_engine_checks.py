@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from airflow_provider_pgstream._stream_tables import engine_checks
 from airflow_provider_pgstream._stream_tables.conditions import Outcome, Verdict
 from airflow_provider_pgstream._stream_tables.engine_checks import Aligned, Healthy
-from airflow_provider_pgstream.sensors._base import StreamTableSensor
+from airflow_provider_pgstream.sensors._waiting import WaitingSensor
 from airflow_provider_pgstream.triggers._waiting import WaitingTrigger
 from airflow_provider_pgstream.triggers.engine_checks import EngineCheckTrigger
 
 
-class EngineCheckSensor(StreamTableSensor):
-    """Waits for what the engine says of itself; it concerns no stream table, and is no news of any data."""
-
-    template_fields: Sequence[str] = ("postgres_conn_id", "hook_params")
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(stream_table=None, emit_asset=False, **kwargs)
+class EngineCheckSensor(WaitingSensor):
+    """Waits for what the engine says of itself: it concerns no stream table, and is no news of any data."""
 
     @property
     def wanted(self) -> Healthy | Aligned:
@@ -30,11 +23,6 @@ class EngineCheckSensor(StreamTableSensor):
     def observe(self) -> Any:
         """Return what the engine says."""
         raise NotImplementedError
-
-    @cached_property
-    def names(self) -> list[str]:
-        """No stream tables."""
-        return []
 
     def poll(self) -> tuple[Verdict, dict[str, Any]]:
         """Poll once."""

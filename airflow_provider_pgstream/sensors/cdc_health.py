@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_pgstream._stream_tables import capture
 from airflow_provider_pgstream._stream_tables.conditions import Outcome, Verdict
 from airflow_provider_pgstream.exceptions import CaptureBroken, InvalidStreamTable
-from airflow_provider_pgstream.sensors._base import StreamTableSensor
+from airflow_provider_pgstream.sensors._stream_tables import StreamTableSensor
 from airflow_provider_pgstream.triggers._waiting import WaitingTrigger
 from airflow_provider_pgstream.triggers.capture import CaptureTrigger
 

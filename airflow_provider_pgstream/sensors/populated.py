@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from airflow_provider_pgstream._arguments import one_of
 from airflow_provider_pgstream._stream_tables.conditions import Populated
-from airflow_provider_pgstream.sensors._base import StreamTableSensor
+from airflow_provider_pgstream.sensors._stream_tables import StreamTableSensor
 
 
 class PgStreamPopulatedSensor(StreamTableSensor):

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_pgstream._engines import words
 from airflow_provider_pgstream._stream_tables.conditions import InStatus
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
-from airflow_provider_pgstream.sensors._base import StreamTableSensor
+from airflow_provider_pgstream.sensors._stream_tables import StreamTableSensor
 
 
 class PgStreamStatusSensor(StreamTableSensor):

@@ -16,13 +16,10 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_pgstream._arguments import boolean
 from airflow_provider_pgstream._events import read
-from airflow_provider_pgstream._stream_tables import conditions
-from airflow_provider_pgstream._stream_tables.conditions import Condition, Outcome, Verdict
-from airflow_provider_pgstream.assets import alias_of, emit
+from airflow_provider_pgstream._stream_tables.conditions import Outcome, Verdict
 from airflow_provider_pgstream.exceptions import InvalidStreamTable, PgStreamError
 from airflow_provider_pgstream.hooks._async import is_transient
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from airflow_provider_pgstream.triggers.stream_table import StreamTableTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -34,31 +31,26 @@ POKE_INTERVAL_DEFERRED = 5.0
 TIMEOUT = 3600.0
 
 
-class StreamTableSensor(BaseSensorOperator):
+class WaitingSensor(BaseSensorOperator):
     """
-    Waits for one stream table or several; subclasses say for what.
+    Waits; subclasses say for what.
 
-    :param stream_table: ``"schema.table"``, ``"table"``, or a list of them; the wait is for all of a list.
     :param postgres_conn_id: the Airflow connection.
     :param hook_params: arguments of :class:`PgStreamHook`.
-    :param emit_asset: emit an event for the asset of each stream table when the wait is over. A DAG that is
-        scheduled on that asset must not: it would start itself, again and again.
     :param deferrable: whether to wait in the triggerer, where all such sensors share one connection.
     :param poke_interval: seconds between polls; 5 when deferrable, else 60.
     :param timeout: seconds to wait at most.
     :raises PgStreamError: the class that fits, as soon as what is waited for will never come by itself.
     """
 
-    template_fields: Sequence[str] = ("stream_table", "postgres_conn_id", "hook_params")
+    template_fields: Sequence[str] = ("postgres_conn_id", "hook_params")
     ui_color = "#cfe8e4"
 
     def __init__(
         self,
         *,
-        stream_table: str | Sequence[str] | None,
         postgres_conn_id: str = "postgres_default",
         hook_params: Mapping[str, Any] | None = None,
-        emit_asset: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float | None = None,
         timeout: timedelta | float = TIMEOUT,
@@ -68,41 +60,24 @@ class StreamTableSensor(BaseSensorOperator):
             poke_interval = POKE_INTERVAL_DEFERRED if deferrable else POKE_INTERVAL
         _refuse_no_interval(poke_interval)
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
-        self.stream_table = stream_table
         self.postgres_conn_id = postgres_conn_id
         self.hook_params = hook_params
-        self.emit_asset = boolean("emit_asset", emit_asset)
         self.deferrable = boolean("deferrable", deferrable)
         self._told = ""
         self._reached = False
-        self._alias = alias_of(f"{self.dag_id}.{self.task_id}")
-        if self.emit_asset:
-            self.add_outlets([self._alias])
 
     @cached_property
     def hook(self) -> PgStreamHook:
         """The hook."""
         return PgStreamHook(postgres_conn_id=self.postgres_conn_id, **(self.hook_params or {}))
 
-    @property
-    def condition(self) -> Condition:
-        """What to wait for, made from the rendered arguments."""
-        raise NotImplementedError
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The stream tables' qualified names."""
-        return self.hook.resolve_all(self.stream_table)  # type: ignore[arg-type]  # it refuses what is no name
-
     def poll(self) -> tuple[Verdict, dict[str, Any]]:
         """Poll once; return what to think of it and, if the wait is over, what was seen."""
-        tables = self.hook.look(self.names)
-        verdict = conditions.judge_all(self.condition, self.names, tables)
-        return verdict, conditions.seen(self.names, tables) if verdict.outcome is Outcome.DONE else {}
+        raise NotImplementedError
 
     def make_trigger(self) -> WaitingTrigger:
         """Return what waits in the triggerer."""
-        return StreamTableTrigger(self.names, conditions.to_json(self.condition), **self.trigger_arguments)
+        raise NotImplementedError
 
     @property
     def trigger_arguments(self) -> dict[str, Any]:
@@ -163,12 +138,10 @@ class StreamTableSensor(BaseSensorOperator):
     def _succeed(self, context: Context, warning: str, result: dict[str, Any]) -> None:
         if warning:
             self.log.warning("%s", warning)
-        if self.emit_asset:
-            self.emit(context, result)
+        self.emit(context, result)
 
     def emit(self, context: Context, result: dict[str, Any]) -> None:
-        """Emit an asset event for each stream table that was waited for."""
-        emit(context, self._alias, self.hook.target.place, result)
+        """Emit asset events when the wait is over, where it is for something that has assets."""
 
 
 def _refuse_no_interval(poke_interval: timedelta | float) -> None:
