@@ -84,10 +84,12 @@ def database(dsn: str) -> Iterator[str]:
     """A database with the extension and a table of numbers; its DSN."""
     own = urlunsplit(urlsplit(dsn)._replace(path=f"/{DATABASE}"))
     with psycopg.connect(dsn, autocommit=True) as connection:
+        engines = "select extname from pg_extension where extname in ('pg_stream', 'pg_trickle')"
+        (extension,) = connection.execute(engines).fetchone() or ("pg_stream",)
         connection.execute(f"drop database if exists {DATABASE} with (force)")
         connection.execute(f"create database {DATABASE}")
         with psycopg.connect(own, autocommit=True) as tables:
-            tables.execute("create extension pg_stream")
+            tables.execute(f"create extension {extension}")
             tables.execute(
                 "create table numbers as select i % 5 as g, i as v from generate_series(1, 100) as i"
             )
