@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.full
-@pytest.mark.skipif(not os.environ.get("PGSTREAM_FULL"), reason="takes minutes: `scripts/test full` runs it")
 def test_the_demo_ends_with_every_flight_counted_in_every_table() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
     ended = subprocess.run(
