@@ -52,6 +52,7 @@ class Bench:
         self.seconds = seconds
         os.environ["AIRFLOW_CONN_WRITERS"] = dsn.replace("postgresql://", "postgres://")
         self.hook = PgStreamHook(postgres_conn_id="writers")
+        self.schema = {"pg_stream": "pgstream", "pg_trickle": "pgtrickle"}[self.hook.status().extension]
         self.main = psycopg.connect(dsn, autocommit=True)
 
     def prepare(self, rows: int) -> None:
@@ -70,24 +71,19 @@ class Bench:
 
     def clean(self) -> None:
         """Drop everything of ours."""
-        drop = "select format('drop table if exists %I.%I cascade', pgs_schema, pgs_name)"
-        for (statement,) in self.main.execute(
-            f"{drop} from pgstream.pgs_stream_tables where pgs_schema = 'writers'"
-        ).fetchall():
-            self.main.execute(statement)
+        for table in self.hook.list(schema="writers"):
+            self.hook.drop(table.name, cascade=True)
         self.main.execute("drop schema if exists writers cascade")
 
     def create(self, name: str, query: str) -> None:
         """Create a stream table, unpopulated."""
-        self.main.execute(
-            "select pgstream.create_stream_table(%s, %s, null, initialize => false)", [name, query]
-        )
+        self.hook.create(name, query, schedule=None, initialize=False)
 
     def bare(self, name: str) -> None:
         """Refresh with the engine's own call, in a session of its own."""
         with psycopg.connect(self.dsn, autocommit=True) as session:
             session.execute("set search_path = public")
-            session.execute("select pgstream.refresh_stream_table(%s)", [name])
+            session.execute(f"select {self.schema}.refresh_stream_table(%s)", [name])
 
     def writing(self, rows: int) -> Iterator[Load]:
         """Let pgbench write the source while a block runs."""
@@ -146,7 +142,7 @@ def population(bench: Bench, rows: int) -> None:
         bench.create(name, FILTER)
         with contextmanager(bench.writing)(rows) as load:
             refresh(name)
-        bench.main.execute("select pgstream.drop_stream_table(%s)", [name])
+        bench.hook.drop(name)
         loads[way] = load
         print(f"population, {way}: {load.seconds:.1f} s, {load.throughput:.0f} transactions/s", flush=True)
     ratio = loads["boundary"].throughput / loads["bare"].throughput

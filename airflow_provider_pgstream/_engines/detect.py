@@ -100,8 +100,7 @@ def _wanted(place: Place) -> str | None:
     if place.engine is not None and place.engine not in engines():
         raise InvalidStreamTable(
             f"the extra of connection '{place.conn_id}' says engine={place.engine!r}, which is not known: "
-            "give "
-            f"one of {', '.join(engines())}"
+            f"give one of {', '.join(engines())}"
         )
     return place.engine
 

@@ -129,8 +129,7 @@ def refuse_scheduled(tables: Sequence[StreamTable], engine: Engine) -> None:
     if engine.keeps_positions:
         raise InvalidStreamTable(
             f"consistent=True is not possible on this {engine.extension}, which keeps to itself up to "
-            "where a "
-            "stream table has read its sources: leave it out"
+            "where a stream table has read its sources: leave it out"
         )
     for table in tables:
         if table.refresh_mode == words.IMMEDIATE or is_scheduled(table, engine):

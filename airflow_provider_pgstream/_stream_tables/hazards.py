@@ -119,8 +119,7 @@ def _refuse_lost_changes(table: StreamTable, sources: Sequence[Mapping[str, Any]
     if decoded and engine.loses_in_wal:
         raise CaptureBroken(
             f"stream table {table.name} is not refreshed: changes of {', '.join(decoded)} are captured "
-            "from the "
-            "WAL, and a refresh loses what is not decoded yet; run select "
+            "from the WAL, and a refresh loses what is not decoded yet; run select "
             f"{engine.schema}.alter_stream_table('{table.name}', cdc_mode => 'trigger'), {then}"
         )
     if unlogged := [row["name"] for row in sources if row["is_unlogged"]]:
@@ -128,6 +127,5 @@ def _refuse_lost_changes(table: StreamTable, sources: Sequence[Mapping[str, Any]
             f"stream table {table.name} is not refreshed: the change buffer of {', '.join(unlogged)} is an "
             "unlogged "
             f"table, which a crash of the server empties; set {engine.extension}.unlogged_buffers = off, "
-            "recreate "
-            f"the stream tables on it, {then}"
+            f"recreate the stream tables on it, {then}"
         )

@@ -50,8 +50,7 @@ def _of_source(row: Mapping[str, Any], engine: Engine) -> Iterator[Risk]:
     if row["decoded"] and engine.loses_in_wal:
         yield Risk(
             f"changes of {name} are captured from the WAL ({row['decoded']}), and a refresh loses what is "
-            "not "
-            f"decoded yet: run select {engine.schema}.alter_stream_table(…, cdc_mode => 'trigger') for "
+            f"not decoded yet: run select {engine.schema}.alter_stream_table(…, cdc_mode => 'trigger') for "
             f"{listed}; {again}",
             readers,
             loses_changes=True,

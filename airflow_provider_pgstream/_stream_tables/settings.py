@@ -97,7 +97,6 @@ class Settings:
             if not any(engine.takes(function, name) for function in functions):
                 raise InvalidStreamTable(
                     f"{name}={value!r} is not known to the {functions[0].removesuffix('_stream_table')} of "
-                    "this "
-                    f"database's {engine.extension}: leave it out, or use an engine that has it "
+                    f"this database's {engine.extension}: leave it out, or use an engine that has it "
                     "(docs/engines.md)"
                 )

@@ -34,8 +34,7 @@ class Spec:
         if self.refresh_mode == words.IMMEDIATE and self.schedule is not None:
             raise InvalidStreamTable(
                 "refresh_mode='IMMEDIATE' is kept right by the writers of its sources, and has no "
-                "schedule: give "
-                "schedule=None"
+                "schedule: give schedule=None"
             )
 
 

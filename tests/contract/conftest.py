@@ -141,8 +141,7 @@ class Engine:
         """Return a stream table's own columns, without the internal ones, for a select list."""
         query = (
             "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute "
-            "where attrelid = %s::regclass "
-            "and attnum > 0 and not attisdropped and attname !~ '^__pgs_'"
+            "where attrelid = %s::regclass and attnum > 0 and not attisdropped and attname !~ '^__pgs_'"
         )
         return str(self.one(query, name))
 

@@ -40,8 +40,7 @@ FUNCTIONS = {
         "name text, max_rows integer default 20",
         "TABLE(refresh_id bigint, data_timestamp timestamp with time zone, start_time "
         "timestamp with time zone, end_time timestamp with time zone, action text, status "
-        "text, rows_inserted bigint, rows_deleted bigint, duration_ms double precision, "
-        "error_message text)",
+        "text, rows_inserted bigint, rows_deleted bigint, duration_ms double precision, error_message text)",
         True,
         "v",
     ),
@@ -96,8 +95,7 @@ FUNCTIONS = {
         "is_populated boolean, total_refreshes bigint, successful_refreshes bigint, "
         "failed_refreshes bigint, total_rows_inserted bigint, total_rows_deleted bigint, "
         "avg_duration_ms double precision, last_refresh_action text, last_refresh_status "
-        "text, last_refresh_at timestamp with time zone, staleness_secs double precision, "
-        "stale boolean)",
+        "text, last_refresh_at timestamp with time zone, staleness_secs double precision, stale boolean)",
         True,
         "v",
     ),

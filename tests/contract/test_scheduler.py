@@ -220,8 +220,7 @@ def test_statistics_count_the_schedulers_refreshes(engine: Any) -> None:
     _later(engine, "public.t", "NO_DATA")
     total, good, bad, action, status = engine.one(
         "select total_refreshes, successful_refreshes, failed_refreshes, "
-        "last_refresh_action, last_refresh_status "
-        "from pgstream.st_refresh_stats() where pgs_name = 't'"
+        "last_refresh_action, last_refresh_status from pgstream.st_refresh_stats() where pgs_name = 't'"
     )
     assert (total, bad, action, status) == (good, 0, "NO_DATA", "COMPLETED")
     assert total >= 1

@@ -16,8 +16,7 @@ def test_status_shows_every_stream_table(engine: Any) -> None:
     engine.create("public.u", QUERY, None, "FULL", initialize=False)
     assert engine.rows(
         "select name, status, refresh_mode, is_populated, consecutive_errors, schedule, "
-        "data_timestamp is null, staleness is null "
-        "from pgstream.pgs_status() order by name"
+        "data_timestamp is null, staleness is null from pgstream.pgs_status() order by name"
     ) == [
         ("public.t", "ACTIVE", "DIFFERENTIAL", True, 0, "5m", False, False),
         ("public.u", "INITIALIZING", "FULL", False, 0, None, True, True),
@@ -68,8 +67,7 @@ def test_statistics_of_an_untouched_table(engine: Any) -> None:
     engine.create("public.t", QUERY, "1h")
     assert engine.one(
         "select total_refreshes, successful_refreshes, failed_refreshes, total_rows_inserted, "
-        "total_rows_deleted, "
-        "avg_duration_ms, last_action, last_status from pgstream.pg_stat_stream_tables"
+        "total_rows_deleted, avg_duration_ms, last_action, last_status from pgstream.pg_stat_stream_tables"
     ) == (0, 0, 0, 0, 0, None, None, None)
 
 

@@ -165,8 +165,7 @@ class Project:
             return connection.execute(
                 dressed(
                     "select st.*, coalesce(original_query, defining_query) as query, c.oid "
-                    "from pgstream.pgs_stream_tables st "
-                    "left join pg_class c on c.relname = pgs_name "
+                    "from pgstream.pgs_stream_tables st left join pg_class c on c.relname = pgs_name "
                     "and c.relnamespace = to_regnamespace(quote_ident(pgs_schema)) "
                     "where pgs_schema = %s and pgs_name = %s"
                 ),

@@ -23,8 +23,7 @@ def blocked(project, text):
     """Whether a session waits whose query contains that text."""
     return project.sql(
         "select count(*) from pg_stat_activity where datname = current_database() "
-        "and pid <> pg_backend_pid() "
-        "and wait_event_type = 'Lock' and query like %s",
+        "and pid <> pg_backend_pid() and wait_event_type = 'Lock' and query like %s",
         f"%{text}%",
     ) != [(0,)]
 

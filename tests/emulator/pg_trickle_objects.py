@@ -17,16 +17,14 @@ FUNCTIONS = {
         "null::integer, max_delta_fraction double precision default null::double "
         "precision, post_refresh_action text default null, reindex_drift_threshold "
         "double precision default null::double precision, sink text default null, "
-        "ducklake_sink_path text default null, ducklake_sink_table_id bigint "
-        "default null::bigint",
+        "ducklake_sink_path text default null, ducklake_sink_table_id bigint default null::bigint",
         "void",
         False,
     ),
     "check_cdc_health": (
         "",
         "TABLE(source_relid bigint, source_table text, cdc_mode text, slot_name "
-        "text, lag_bytes bigint, confirmed_lsn text, alert text, selective_capture "
-        "boolean)",
+        "text, lag_bytes bigint, confirmed_lsn text, alert text, selective_capture boolean)",
         True,
     ),
     "create_stream_table": (
@@ -39,8 +37,7 @@ FUNCTIONS = {
         "max_delta_fraction double precision default null::double precision, "
         "output_distribution_column text default null, temporal boolean default "
         "false, storage_backend text default null, sink text default null, "
-        "ducklake_sink_path text default null, ducklake_sink_table_id bigint "
-        "default null::bigint",
+        "ducklake_sink_path text default null, ducklake_sink_table_id bigint default null::bigint",
         "void",
         False,
     ),

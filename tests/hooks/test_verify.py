@@ -75,8 +75,7 @@ def test_floats_are_equal_within_the_tolerance_and_no_further(
 def test_special_floats_are_compared_without_an_error(orders: Any, hook: PgStreamHook, held: Any) -> None:
     held(
         "select i as id, f from unnest(array['NaN', 'Infinity', '-Infinity', '1e308', '-1e308', '5e-324',"
-        " '0',"
-        " null]::float8[]) with ordinality u(f, i)"
+        " '0', null]::float8[]) with ordinality u(f, i)"
     )
     assert counts(hook) == (0, 0)
     orders.tamper(f"update {NAME} set f = -f")

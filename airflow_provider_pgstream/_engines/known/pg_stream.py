@@ -24,8 +24,7 @@ ENGINE = Engine(
     capture_triggers=_TRIGGERS,
     capture=(
         "select count(*) = 2 as present, pg_catalog.bool_or(tg.tgenabled = 'D') as disabled"
-        "  from pg_catalog.pg_trigger tg"
-        " where tg.tgrelid = s.source_relid"
+        "  from pg_catalog.pg_trigger tg where tg.tgrelid = s.source_relid"
         f"   and tg.tgname = any ({_TRIGGERS.format(source='s.source_relid')})"
     ),
     buffer_name="'changes_' || d.source_relid::bigint",

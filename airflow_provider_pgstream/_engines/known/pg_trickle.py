@@ -48,8 +48,7 @@ ENGINE = Engine(
         "       and (count(*) filter (where tg.tgname ~ '_(ins|upd|del)_[0-9a-f]+$') = 3"
         "            or count(*) filter (where tg.tgname ~ '_cdc_[0-9a-f]+$') = 1) as present,"
         "       pg_catalog.bool_or(tg.tgenabled not in ('O', 'A')) as disabled"
-        "  from pg_catalog.pg_trigger tg"
-        " where tg.tgrelid = s.source_relid"
+        "  from pg_catalog.pg_trigger tg where tg.tgrelid = s.source_relid"
         f"   and tg.tgname = any ({_TRIGGERS.format(source='s.source_relid')})"
     ),
     buffer_name=_BUFFER,

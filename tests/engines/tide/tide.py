@@ -16,8 +16,7 @@ ENGINE = Engine(
     history_of_last="h.data_timestamp = st.last_refresh_at",
     capture=(
         "select count(*) = 2 as present, pg_catalog.bool_or(tg.tgenabled = 'D') as disabled"
-        "  from pg_catalog.pg_trigger tg"
-        " where tg.tgrelid = s.source_relid and tg.tgname like 'tide_cdc_%%'"
+        "  from pg_catalog.pg_trigger tg where tg.tgrelid = s.source_relid and tg.tgname like 'tide_cdc_%%'"
     ),
     capture_triggers=(
         "array(select tg.tgname::text from pg_catalog.pg_trigger tg"
