@@ -71,8 +71,9 @@ class Bench:
 
     def clean(self) -> None:
         """Drop everything of ours."""
-        for table in self.hook.list(schema="writers"):
-            self.hook.drop(table.name, cascade=True)
+        for table in self.hook.list():
+            if table.name.startswith("writers."):
+                self.hook.drop(table.name, cascade=True)
         self.main.execute("drop schema if exists writers cascade")
 
     def create(self, name: str, query: str) -> None:
@@ -144,7 +145,12 @@ def population(bench: Bench, rows: int) -> None:
             refresh(name)
         bench.hook.drop(name)
         loads[way] = load
-        print(f"population, {way}: {load.seconds:.1f} s, {load.throughput:.0f} transactions/s", flush=True)
+        stall = max(load.latencies) * 1e3
+        print(
+            f"population, {way}: {load.seconds:.1f} s, {load.throughput:.0f} transactions/s, "
+            f"longest stall {stall:.0f} ms",
+            flush=True,
+        )
     ratio = loads["boundary"].throughput / loads["bare"].throughput
     say("population: throughput of writers, to the bare call's", ratio, 0.95, at_most=False)
     say("population: longest stall", max(loads["boundary"].latencies) * 1e3, 150, at_most=True, unit=" ms")
