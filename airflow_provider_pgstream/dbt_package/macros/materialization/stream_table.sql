@@ -14,6 +14,7 @@
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif -%}
 
+    {%- set query = pgstream._inline_views(query) -%}
     {%- set found = pgstream._find(table) -%}
     {%- set plan = pgstream._plan(found, query, settings) -%}
     {%- if plan.action in ('create', 'replace') -%}
