@@ -30,6 +30,7 @@
     {%- do pgstream._warn_if_unserved(settings) -%}
     {%- if plan.action in ('create', 'replace', 'requery') -%}
         {%- do pgstream._warn_of_missing_key(query, settings) -%}
+        {%- do pgstream._warn_of_rebuilt_tables() -%}
     {%- endif -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
