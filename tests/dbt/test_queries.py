@@ -145,7 +145,7 @@ def test_star_leaves_the_internal_columns_out_of_a_stream_table_over_another(tot
 
 
 def test_star_without_care_is_explained(totals):
-    totals.model("second", "select * from {{ ref('order_totals') }}")
+    totals.model("second", "select * from {{ ref('order_totals') }}", inline_views=False)
     result = totals.run("--select", "second")
     assert not result.success
     assert "pgstream.star" in result.messages["second"]

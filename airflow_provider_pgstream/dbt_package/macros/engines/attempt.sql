@@ -1,5 +1,27 @@
 {#
-    Runs PL/pgSQL statements of ours against the engine, in one transaction, under the engine's fixed search path.
+    Runs PL/pgSQL statements of ours against the engine, in the transaction that is open, under the engine's fixed search
+    path. Raises the error that they end with, as a sentence; with `keep_error` it is returned instead, '' for none.
+#}
+{% macro _run_attempt(table, purpose, steps, keep_error=false) %}
+    {%- call statement('pgstream_attempt', fetch_result=true, auto_begin=true) -%}
+        {{ pgstream._attempt(table, purpose, steps) }};
+        select current_setting('pgstream.error')
+    {%- endcall -%}
+    {{ return(pgstream._attempted(table, purpose, load_result('pgstream_attempt')['data'][0][0], keep_error)) }}
+{% endmacro %}
+
+
+{% macro _attempted(table, purpose, error, keep_error) %}
+    {%- if error and not keep_error -%}
+        {%- do pgstream._fail('stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ purpose ~ ': ' ~ error) -%}
+    {%- endif -%}
+    {{ return(error) }}
+{% endmacro %}
+
+
+{#
+    The statements as one DO block, which leaves the error that they end with in the setting `pgstream.error`: raised in
+    it, it would bring the lines of the block along.
 
     Locks are taken in attempts of a second each, until `pgstream_lock_timeout` seconds have gone: new writers
     then never queue for long behind an old transaction. Each attempt is a subtransaction, so one that fails releases
@@ -8,9 +30,8 @@
 
     A failed refresh leaves the engine's session-level lock behind: it is released before the error goes on.
 #}
-{% macro _attempt(table, purpose, steps, keep_error=false) %}
+{% macro _attempt(table, purpose, steps) %}
     {%- set engine = pgstream._engine() -%}
-    {%- set subject = pgstream._literal(pgstream._qualified_name(table)) -%}
     {%- set seconds = pgstream._seconds('the var pgstream_lock_timeout', var('pgstream_lock_timeout', 10)) -%}
     {%- set body %}  -- stream table {{ pgstream._qualified_name(table) | replace('\n', ' ') }}, to be {{ purpose | replace('\n', ' ') }}
 declare
@@ -37,8 +58,7 @@ begin
                 v_message := {{ pgstream._literal('a lock on what it reads or on itself did not come within ' ~ seconds ~ ' seconds') }};
                 v_detail := ({{ pgstream._lock_holders(table) }});
                 v_hint := 'end the sessions named here, or allow more seconds with the dbt var pgstream_lock_timeout';
-            when internal_error or syntax_error_or_access_rule_violation or data_exception
-                or integrity_constraint_violation or feature_not_supported or object_not_in_prerequisite_state then
+            when others then
                 get stacked diagnostics
                     v_code = returned_sqlstate, v_message = message_text,
                     v_detail = pg_exception_detail, v_hint = pg_exception_hint;
@@ -53,18 +73,7 @@ begin
     end loop;
     perform set_config('search_path', v_search_path, true);
     perform set_config('lock_timeout', v_lock_timeout, true);
-{%- if keep_error %}
     perform set_config('pgstream.error', concat_ws(E'\n', v_message, nullif(v_detail, ''), 'hint: ' || nullif(v_hint, '')), false);
-{%- else %}
-    if v_message is not null then
-        raise exception using
-            errcode = v_code,
-            message = concat_ws(E'\n',
-                format('stream table %s could not be %s: %s', {{ subject }}, {{ pgstream._literal(purpose) }}, v_message),
-                nullif(v_detail, ''),
-                'hint: ' || nullif(v_hint, ''));
-    end if;
-{%- endif %}
 end
     {% endset -%}
     {{ return(pgstream._do_block(body)) }}
@@ -86,8 +95,6 @@ end
 
 {# The hint on an engine's error, and no page of its backtrace. #}
 {% macro _explain_error() %}
-            if v_detail ~ '^\s*\d+: ' then
-                v_detail := null;
-            end if;
+            v_detail := regexp_replace(v_detail, '(\A|\n)\s*0: .*', '');
             v_hint := coalesce({{ pgstream._hint_for('v_message', 'v_code') }}, nullif(v_hint, ''));
 {%- endmacro %}

@@ -98,7 +98,7 @@
     "hint": "a stream table holds its whole result: leave LIMIT and OFFSET to whoever reads it; inside a subquery they need refresh_mode='FULL'"
   },
   {
-    "pattern": "must have a FROM clause",
+    "pattern": "must have a FROM clause|references no tables",
     "airflow": "let the query read a table",
     "dbt": "let the query read a table, or use materialized='table'"
   },

@@ -123,7 +123,7 @@
     "dbt": "a stream table that reads another must not take its internal columns along: select {{ pgstream.star(ref(...)) }} instead of *"
   },
   {
-    "pattern": "must have a FROM clause",
+    "pattern": "must have a FROM clause|references no tables",
     "airflow": "let the query read a table",
     "dbt": "let the query read a table, or use materialized='table'"
   },

@@ -13,7 +13,7 @@
         pgstream._create_steps(new, query, settings),
         pgstream._keep_lock_steps(new),
     ] -%}
-    {%- do pgstream._run_in_model(table, done, steps | join('\n')) -%}
+    {%- do pgstream._run_attempt(table, done, steps | join('\n')) -%}
     {%- do create_indexes(new) -%}
     {%- set outcome = pgstream._refresh(new, done) -%}
     {%- if outcome.error -%}
@@ -34,8 +34,7 @@
     {%- endif -%}
     {%- set steps = steps | select | join('\n') -%}
     {%- if steps -%}
-        {%- do pgstream._run_in_model(table, done, steps, keep_error=true) -%}
-        {%- set error = pgstream._rows("select current_setting('pgstream.error') as text")[0].text -%}
+        {%- set error = pgstream._run_attempt(table, done, steps, keep_error=true) -%}
         {%- if error -%}
             {%- do run_query('rollback') -%}
             {%- do pgstream._discard(new, 'stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ done ~ ': ' ~ error) -%}
@@ -46,8 +45,7 @@
 
 {# Drops what could not be populated, and fails with the error that says why. #}
 {% macro _discard(new, error) %}
-    {%- do pgstream._run_steps(new, 'dropped', pgstream._drop_steps(new, pgstream._find(new)), keep_error=true) -%}
-    {%- set another = pgstream._rows("select current_setting('pgstream.error') as text")[0].text -%}
+    {%- set another = pgstream._run_steps(new, 'dropped', pgstream._drop_steps(new, pgstream._find(new)), keep_error=true) -%}
     {%- do pgstream._fail(error ~ ('\nand ' ~ pgstream._qualified_name(new) ~ ', which is not finished, could not be dropped again: ' ~ another if another else '')) -%}
 {% endmacro %}
 

@@ -14,10 +14,10 @@
     {%- if creates and plan.action != 'build_plain' and pgstream._populates(settings) -%}
         {%- do pgstream._create_populated(table, done, found, query, settings) -%}
     {%- elif creates -%}
-        {%- do pgstream._run_in_model(table, done, pgstream._creation_steps(plan, found, table, query, settings)) -%}
+        {%- do pgstream._run_attempt(table, done, pgstream._creation_steps(plan, found, table, query, settings)) -%}
         {%- do create_indexes(table) -%}
     {%- elif plan.action == 'alter' -%}
-        {%- do pgstream._run_in_model(table, done, pgstream._alter_steps(table, plan.changes)) -%}
+        {%- do pgstream._run_attempt(table, done, pgstream._alter_steps(table, plan.changes)) -%}
     {%- endif -%}
     {%- if plan.action in ('alter', 'nothing') and pgstream._must_refresh(plan, found, table, settings) -%}
         {%- if pgstream._refresh_in_model(table, settings).action -%}
@@ -40,14 +40,6 @@
     {%- endif -%}
     {%- do run_query('begin') -%}
     {{ return(outcome.kind == 'done') }}
-{% endmacro %}
-
-
-{# Steps of the transaction that dbt has open for the model. #}
-{% macro _run_in_model(table, purpose, steps, keep_error=false) %}
-    {%- call statement('pgstream_steps', auto_begin=true) -%}
-        {{ pgstream._attempt(table, purpose, steps, keep_error=keep_error) }}
-    {%- endcall -%}
 {% endmacro %}
 
 

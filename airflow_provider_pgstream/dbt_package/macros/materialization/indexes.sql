@@ -65,7 +65,5 @@
 
 {% macro _drop_index(table, name) %}
     {%- set step = '            drop index if exists ' ~ pgstream._identifier(table.schema) ~ '.' ~ pgstream._identifier(name) ~ ';' -%}
-    {%- call statement('pgstream_drop_index', auto_begin=true) -%}
-        {{ pgstream._attempt(table, 'cleared of an index that left its configuration', step) }}
-    {%- endcall -%}
+    {%- do pgstream._run_attempt(table, 'cleared of an index that left its configuration', step) -%}
 {% endmacro %}

@@ -18,9 +18,7 @@
             select {{ pgstream._columns_of(table) | join(', ') }}
             from {{ table.include(database=false) }};
         {%- endset -%}
-        {%- call statement('pgstream_passthrough_view', auto_begin=true) -%}
-            {{ pgstream._attempt(table, 'shown as view ' ~ pgstream._qualified_name(view), steps) }}
-        {%- endcall -%}
+        {%- do pgstream._run_attempt(table, 'shown as view ' ~ pgstream._qualified_name(view), steps) -%}
     {%- endif -%}
     {{ return(view) }}
 {% endmacro %}

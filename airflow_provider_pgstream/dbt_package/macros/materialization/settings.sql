@@ -1,6 +1,7 @@
 {# The model's configuration, checked before anything is done; `of_engine` are those that only some engines have. #}
 {% macro _settings() %}
     {%- set engine = pgstream._engine() -%}
+    {%- do pgstream._refuse_unlogged() -%}
     {{ return(dict(of_engine=pgstream._settings_of_engine(), **{
         'schedule': pgstream._schedule_setting(),
         'refresh_mode': pgstream._choice(pgstream._key('refresh_mode'), pgstream._setting_of(config, 'refresh_mode', engine.default_refresh_mode), engine.refresh_modes),
@@ -10,6 +11,13 @@
         'wait_for_populated': pgstream._wait_setting(),
         'on_configuration_change': pgstream._choice(pgstream._key('on_configuration_change'), config.get('on_configuration_change', 'apply') | string, ['APPLY', 'CONTINUE', 'FAIL']) | lower,
     })) }}
+{% endmacro %}
+
+
+{% macro _refuse_unlogged() %}
+    {%- if config.get('unlogged') -%}
+        {%- do exceptions.raise_compiler_error(pgstream._key('unlogged') ~ ' is true, and a stream table cannot be unlogged: a crash would empty it, and the engine would take it for up to date. Leave it out, or set unlogged: false for stream tables') -%}
+    {%- endif -%}
 {% endmacro %}
 
 

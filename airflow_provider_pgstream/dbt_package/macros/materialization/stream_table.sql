@@ -14,6 +14,7 @@
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif -%}
 
+    {%- set query = pgstream._inline_views(query) -%}
     {%- set found = pgstream._find(table) -%}
     {%- set plan = pgstream._plan(found, query, settings) -%}
     {%- if plan.action in ('create', 'replace') -%}
@@ -29,6 +30,7 @@
     {%- do pgstream._warn_if_unserved(settings) -%}
     {%- if plan.action in ('create', 'replace', 'requery') -%}
         {%- do pgstream._warn_of_missing_key(query, settings) -%}
+        {%- do pgstream._warn_of_rebuilt_tables() -%}
     {%- endif -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
