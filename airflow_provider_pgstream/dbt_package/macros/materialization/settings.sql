@@ -96,21 +96,15 @@
 
 
 {#
-    Where a run of Cosmos cannot gate a model from outside, the var says what its gate would do; the model's own word
-    for its gate, under meta.pgstream, goes before it. `auto` is such a word: what nobody else will refresh.
+    What each run refreshes. `auto`, the default: what nobody else does. A var speaks for a whole run, and beats the
+    model's own word, but not where it says `auto`, nor where the model has its word under meta.pgstream.
 #}
 {% macro _refresh_setting() %}
-    {%- set value = var('pgstream_refresh', none) -%}
-    {%- if value is none -%}
-        {%- set value = pgstream._setting_of(config, 'refresh', 'never') -%}
-    {%- else -%}
-        {%- set value = ((config.get('meta') or {}).get('pgstream') or {}).get('refresh', value) -%}
-    {%- endif -%}
-    {%- set word = pgstream._choice(pgstream._key('refresh'), value, ['NEVER', 'UNPOPULATED', 'ALWAYS', 'AUTO']) | lower -%}
-    {%- if word == 'auto' -%}
-        {%- set word = 'always' if pgstream._schedule_setting() is none else 'unpopulated' -%}
-    {%- endif -%}
-    {{ return(word) }}
+    {%- set of_run = var('pgstream_refresh', none) -%}
+    {%- set of_gate = ((config.get('meta') or {}).get('pgstream') or {}).get('refresh') -%}
+    {%- set is_told = of_run is not none and of_run != 'auto' and of_gate is none -%}
+    {%- set value = of_run if is_told else pgstream._setting_of(config, 'refresh', 'auto' if of_gate is none else of_gate) -%}
+    {{ return(pgstream._choice(pgstream._key('refresh'), value, ['NEVER', 'UNPOPULATED', 'ALWAYS', 'AUTO']) | lower) }}
 {% endmacro %}
 
 
