@@ -21,9 +21,48 @@ def is_stream_table(node: Any) -> bool:
     return bool(kind == "model" and node.config.get("materialized") == "stream_table")
 
 
+OF_DBT = frozenset(
+    {
+        "schedule",
+        "refresh_mode",
+        "initialize",
+        "status",
+        "stream_table_name",
+        "stream_table_schema",
+        "wait_for_populated",
+        "tier",
+        "cdc_mode",
+        "append_only",
+        "partition_by",
+        "diamond_consistency",
+        "diamond_schedule_policy",
+        "fuse",
+        "fuse_ceiling",
+        "fuse_sensitivity",
+        "max_differential_joins",
+        "max_delta_fraction",
+        "pooler_compatibility_mode",
+        "post_refresh_action",
+        "reindex_drift_threshold",
+        "orchestration_mode",
+    }
+)
+"""What the dbt package reads of a model's ``meta.pgstream``, and a gate does not."""
+
+
 def model_config(config: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """Return a key of a model's config, else of its ``meta``, as the dbt package does; null is a value."""
-    return config[key] if key in config else (config.get("meta") or {}).get(key, default)
+    """
+    Return a key of a model's config, else of its ``meta.pgstream``; null is a value.
+
+    Under ``meta`` itself, where earlier versions looked, is what is everybody's: the dbt package still takes
+    from there what could be ours, and these keys' values always could.
+    """
+    meta = config.get("meta") or {}
+    own = meta.get("pgstream")
+    for place in (config, own if isinstance(own, Mapping) else {}, meta):
+        if key in place:
+            return place[key]
+    return default
 
 
 @dataclass(frozen=True)
@@ -67,14 +106,18 @@ class GateSettings:
         """
         own = (config.get("meta") or {}).get("pgstream") or {}
         known = {f.name for f in fields(self)} - {"consistent"}  # which is of a whole group
-        if not isinstance(own, Mapping) or (unknown := sorted(set(own) - known)):
+        if not isinstance(own, Mapping) or (unknown := sorted(set(own) - known - OF_DBT)):
             what = (
                 f"unknown {', '.join(unknown)}" if isinstance(own, Mapping) else f"{own!r} is not a mapping"
             )
-            raise ValueError(f"meta.pgstream of {unique_id}: {what}; it may hold {', '.join(sorted(known))}")
+            raise ValueError(
+                f"meta.pgstream of {unique_id}: {what}; it may hold {', '.join(sorted(known))} for its "
+                f"gate, and {', '.join(sorted(OF_DBT))} for dbt"
+            )
         merged: dict[str, Any] = {
             key: {**getattr(self, key), **value} if key in ("sensor_args", "refresh_args") else value
             for key, value in own.items()
+            if key in known
         }
         try:
             return replace(self, **merged)

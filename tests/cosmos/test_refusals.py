@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 
@@ -13,6 +14,8 @@ from cosmos import DbtDag, ExecutionConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag, gate_stream_tables
+from airflow_provider_pgstream.cosmos._settings import OF_DBT
+from airflow_provider_pgstream.dbt import package_path
 
 START = {"dag_id": "shop", "schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
 INSIDE_DBT = {"test_behavior": TestBehavior.BUILD}
@@ -245,3 +248,19 @@ def test_where_dbt_runs_in_a_container_the_relation_is_the_manifests(project, tm
     assert dag.get_task("totals.populated").stream_table == "shop_live.order_totals"
     assert dag.get_task("totals.run").downstream_task_ids == {"totals.refresh"}
     assert dag.get_task("totals.populated").downstream_task_ids == {"totals.test"}
+
+
+def test_what_dbt_may_find_under_meta_pgstream_is_known_to_a_gate():
+    macros = package_path() / "macros"
+    (of_models,) = re.findall(
+        r"macro _settings_of_models.*?return\((\[.*?\])\)",
+        (macros / "read_settings.sql").read_text(),
+        re.DOTALL,
+    )
+    (of_engine,) = re.findall(
+        r"macro _known_settings_of_engine.*?return\(\{(.*?)\}\)",
+        (macros / "materialization" / "engine_settings.sql").read_text(),
+        re.DOTALL,
+    )
+    names = set(re.findall(r"'(\w+)'", of_models)) | set(re.findall(r"'(\w+)':", of_engine))
+    assert names - {"refresh"} == OF_DBT

@@ -93,10 +93,10 @@ class Project:
         file.write_text(text)
 
     def model(self, name: str, query: str, **config: Any) -> None:
-        """Write a model; a stream table with a schedule of null, unless ``config`` says otherwise."""
-        config = {"materialized": "stream_table", "schedule": None, **config}
-        if config.get("materialized") != "stream_table":
-            config.pop("schedule")
+        """Write a model; by itself a stream table that nobody refreshes. A key of ``...`` is left out."""
+        if config.get("materialized", "stream_table") == "stream_table":
+            config = {"materialized": "stream_table", "schedule": None, "refresh": "never", **config}
+        config = {key: value for key, value in config.items() if value is not ...}
         arguments = ", ".join(f"{key}={value!r}" for key, value in config.items())
         self.write(f"models/{name}.sql", "{{ config(" + arguments + ") }}\n" + query)
 

@@ -209,3 +209,75 @@ def test_a_missing_extension_says_how_to_install_it(project):
     result = project.run("--vars", "{pgstream_engine: pg_stream}")
     assert "pg_stream is not installed in database 'dbt_test' at " in result.messages["t"]
     assert "run CREATE EXTENSION pg_stream there" in result.messages["t"]
+
+
+def test_settings_come_from_meta_pgstream_and_the_models_own_key_goes_before(project):
+    project.model(
+        "a", QUERY, schedule=..., refresh=..., meta={"pgstream": {"schedule": "4m", "refresh_mode": "FULL"}}
+    )
+    project.model("b", QUERY, schedule="3m", meta={"pgstream": {"schedule": "4m"}})
+    project.model(
+        "c", QUERY, schedule=..., meta={"pgstream": {"schedule": None, "sensor_args": {"timeout": 5}}}
+    )
+    project.model("typo", QUERY, meta={"pgstream": {"shedule": "4m"}})
+    result = project.run()
+    stored = {name: project.stream_table(name) for name in "abc"}
+    assert (stored["a"]["schedule"], stored["a"]["refresh_mode"]) == ("4m", "FULL")
+    assert (stored["b"]["schedule"], stored["c"]["schedule"]) == ("3m", None)
+    assert "model typo: meta.pgstream has shedule, which is unknown: it may hold " in result.messages["typo"]
+
+
+def test_what_others_write_under_meta_is_theirs_and_what_was_ours_there_still_is(project):
+    project.model(
+        "theirs", QUERY, meta={"status": "production", "tier": "gold", "schedule": "daily", "refresh": 3}
+    )
+    project.model("ours", QUERY, schedule=..., meta={"schedule": "4m", "status": "production"})
+    result = project.run()
+    assert result.success, result.text
+    assert project.stream_table("theirs")["status"] == "ACTIVE"
+    assert project.stream_table("ours")["schedule"] == "4m"
+    assert (
+        "model ours has schedule under meta, which is everybody's: move that to meta.pgstream" in result.text
+    )
+    assert "model theirs has" not in result.text
+
+
+def test_the_vars_of_the_package_are_heard_and_those_of_today_go_before(project):
+    project.model("t", QUERY, refresh=...)
+    project.run()
+    own = (project.path / "dbt_project.yml").read_text()
+    project.write(
+        "dbt_project.yml", own + "vars:\n  pgstream:\n    refresh: never\n    pgstream_lock_timeout: soon\n"
+    )
+    assert project.run().messages["t"] == "skip"
+    said = "the var pgstream_lock_timeout is 'soon', expected seconds"
+    assert said in project.run("--full-refresh").messages["t"]
+    assert said in project.operation("pgstream_refresh", "{model_name: t}").text
+    told = "{pgstream_refresh: always, pgstream_lock_timeout: 5}"
+    assert project.run("--vars", told).messages["t"] == "refreshed"
+    result = project.run("--vars", "{pgstream: {lock_timout: 5}}")
+    assert (
+        "the var pgstream has lock_timout, which is unknown: it may hold busy_timeout, "
+        in result.messages["t"]
+    )
+
+
+def test_the_profiles_search_path_finds_what_lives_in_other_schemas(project):
+    project.sql('create schema ext; create schema "My Ext"')
+    project.sql(
+        "create function ext.twice(numeric) returns numeric immutable language sql as 'select $1 * 2'"
+    )
+    project.sql(
+        "create function \"My Ext\".thrice(numeric) returns numeric immutable language sql as 'select $1 * 3'"
+    )
+    project.model(
+        "t", "select id, twice(amount) as a, thrice(amount) as b from {{ source('raw', 'orders') }}"
+    )
+    assert "function twice(numeric) does not exist" in project.run().messages["t"]
+    profiles = (project.path / "profiles.yml").read_text()
+    project.write("profiles.yml", profiles.rstrip() + "\n      search_path: 'public, ext, \"My Ext\"'\n")
+    assert project.run().success
+    project.sql("insert into orders (customer_id, amount) values (1, 1000)")
+    assert project.operation("pgstream_refresh", "{model_name: t}").success
+    assert project.operation("pgstream_verify", "{model_name: t}").success
+    assert project.sql("select a, b from t where a = 2000") == [(2000, 3000)]

@@ -32,7 +32,7 @@
 #}
 {% macro _attempt(table, purpose, steps) %}
     {%- set engine = pgstream._engine() -%}
-    {%- set seconds = pgstream._seconds('the var pgstream_lock_timeout', var('pgstream_lock_timeout', 10)) -%}
+    {%- set seconds = pgstream._var_seconds('lock_timeout', 10) -%}
     {%- set body %}  -- stream table {{ pgstream._qualified_name(table) | replace('\n', ' ') }}, to be {{ purpose | replace('\n', ' ') }}
 declare
     v_deadline constant timestamptz := clock_timestamp() + make_interval(secs => {{ seconds }});
@@ -48,7 +48,7 @@ begin
         v_detail := null;
         v_hint := null;
         begin
-            perform set_config('search_path', {{ pgstream._literal(engine.search_path) }}, true);
+            perform set_config('search_path', {{ pgstream._literal(pgstream._search_path()) }}, true);
             perform set_config('lock_timeout', '900ms', true);  -- under deadlock_timeout: no writer becomes a deadlock's victim for us
 {{ steps }}
             exit;
@@ -80,16 +80,30 @@ end
 {% endmacro %}
 
 
-{# The sessions in the way of a lock that the engine takes, which may be on any relation that the stream table reads. #}
+{#
+    The sessions in the way of a lock that the engine takes, which may be on any relation that the stream table reads. To
+    drop one it takes its triggers off the sources, and there waits for whoever reads them.
+#}
 {% macro _lock_holders(table) -%}
-    select string_agg(format('process %s (%s) holds %s since %s: %s', a.pid, a.usename, l.relation::regclass, a.xact_start, left(a.query, 200)), E'\n')
-    from pg_catalog.pg_locks as l
-    join pg_catalog.pg_stat_activity as a on a.pid = l.pid and a.datname = current_database()
-    where l.granted and l.pid <> pg_backend_pid() and l.locktype = 'relation'
-        and (
-            l.relation = to_regclass({{ pgstream._literal(table.include(database=false) | string) }})
-            or l.relation >= 16384 and l.mode not in ('AccessShareLock', 'RowShareLock')
-        )
+    {%- set engine = pgstream._engine() -%}
+    select string_agg(format('process %s (%s) holds %s since %s: %s', h.pid, h.usename, h.names, h.xact_start, h.query), E'\n')
+    from (
+        select
+            a.pid, a.usename, a.xact_start, left(a.query, 200) as query,
+            string_agg(distinct case l.locktype when 'relation' then l.relation::regclass::text else 'the creation of stream tables' end, ', ') as names
+        from pg_catalog.pg_locks as l
+        join pg_catalog.pg_stat_activity as a on a.pid = l.pid and a.datname = current_database()
+        where l.granted and l.pid <> pg_backend_pid()
+            and (
+                l.locktype = 'advisory' and (l.classid, l.objid, l.objsubid) = ({{ engine.creation_lock }}, 2)
+                or l.locktype = 'relation' and (
+                    l.relation = to_regclass({{ pgstream._literal(table.include(database=false) | string) }})
+                    or l.relation >= 16384 and l.mode not in ('AccessShareLock', 'RowShareLock')
+                    or l.relation in (select d.source_relid from {{ engine.dependencies }} as d join {{ engine.catalog }} as st using ({{ engine.id }}) where {{ pgstream._is_row_of(table) }})
+                )
+            )
+        group by 1, 2, 3, 4
+    ) as h
 {%- endmacro %}
 
 

@@ -59,7 +59,7 @@
 
 {# Whether a run that creates the stream table gives it its rows. #}
 {% macro _populates(settings) %}
-    {{ return(settings.initialize or settings.refresh != 'never' or settings.wait_for_populated > 0) }}
+    {{ return(settings.initialize or settings.refresh in ('always', 'unpopulated') or settings.wait_for_populated > 0) }}
 {% endmacro %}
 
 

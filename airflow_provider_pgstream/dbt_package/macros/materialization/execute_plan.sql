@@ -20,7 +20,7 @@
         {%- do pgstream._run_attempt(table, done, pgstream._alter_steps(table, plan.changes)) -%}
     {%- endif -%}
     {%- if plan.action in ('alter', 'nothing') and pgstream._must_refresh(plan, found, table, settings) -%}
-        {%- if pgstream._refresh_in_model(table, settings).action -%}
+        {%- if pgstream._refresh_in_model(table, found, settings).action -%}
             {%- set done = 'refreshed' if plan.action == 'nothing' else 'altered and refreshed' -%}
         {%- endif -%}
     {%- endif -%}
@@ -43,13 +43,23 @@
 {% endmacro %}
 
 
-{# A refresh ends the transaction that dbt has open for the model; another one goes on after it. #}
-{% macro _refresh_in_model(table, settings) %}
-    {%- set outcome = pgstream._refresh_or_fail(table, 'refreshed', unless_populated=settings.refresh != 'always') -%}
+{#
+    A refresh ends the transaction that dbt has open for the model; another one goes on after it. An empty one that its own
+    model pauses is woken for as long as it is populated.
+#}
+{% macro _refresh_in_model(table, found, settings) %}
+    {%- set is_woken = found.status == 'SUSPENDED' and settings.status == 'SUSPENDED' -%}
+    {%- if is_woken -%}
+        {%- do pgstream._run_attempt(table, 'populated', pgstream._alter_steps(table, {'status': 'ACTIVE'})) -%}
+    {%- endif -%}
+    {%- set outcome = pgstream._refresh_or_fail(table, 'refreshed', unless_populated=not found.is_populated and settings.refresh != 'always') -%}
     {%- if outcome.action -%}
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'refreshed')) -%}
     {%- endif -%}
     {%- do run_query('begin') -%}
+    {%- if is_woken -%}
+        {%- do pgstream._run_attempt(table, 'paused', pgstream._alter_steps(table, {'status': 'SUSPENDED'})) -%}
+    {%- endif -%}
     {{ return(outcome) }}
 {% endmacro %}
 

@@ -2,9 +2,12 @@
 {% macro _settings() %}
     {%- set engine = pgstream._engine() -%}
     {%- do pgstream._refuse_unlogged() -%}
+    {%- if config.get('meta') -%}
+        {%- do pgstream._check_meta() -%}
+    {%- endif -%}
     {{ return(dict(of_engine=pgstream._settings_of_engine(), **{
         'schedule': pgstream._schedule_setting(),
-        'refresh_mode': pgstream._choice(pgstream._key('refresh_mode'), pgstream._setting_of(config, 'refresh_mode', engine.default_refresh_mode), engine.refresh_modes),
+        'refresh_mode': pgstream._choice(pgstream._key('refresh_mode'), pgstream._setting_of(config, 'refresh_mode', engine.default_refresh_mode), pgstream._allowed('refresh_mode')),
         'initialize': pgstream._initialize_setting(),
         'status': pgstream._status_setting(),
         'refresh': pgstream._refresh_setting(),
@@ -18,17 +21,6 @@
     {%- if config.get('unlogged') -%}
         {%- do exceptions.raise_compiler_error(pgstream._key('unlogged') ~ ' is true, and a stream table cannot be unlogged: a crash would empty it, and the engine would take it for up to date. Leave it out, or set unlogged: false for stream tables') -%}
     {%- endif -%}
-{% endmacro %}
-
-
-{# A key of a model's configuration, else of its meta; an explicit null is a value. #}
-{% macro _setting_of(node_config, key, default) %}
-    {%- set absent = '(absent)' -%}
-    {%- set value = node_config.get(key, absent) -%}
-    {%- if value == absent -%}
-        {%- set value = (node_config.get('meta') or {}).get(key, default) -%}
-    {%- endif -%}
-    {{ return(value) }}
 {% endmacro %}
 
 
@@ -48,14 +40,19 @@
     {%- if engine.driven is not none and text | lower == engine.driven -%}
         {{ return(engine.driven) }}
     {%- endif -%}
-    {%- set shapes = ['\\d+', '(\\d+[smhdw])+', '@\\w+', '\\S+(\\s+\\S+){4,6}'] -%}
-    {%- if value is boolean or not modules.re.fullmatch(shapes | join('|'), text) -%}
+    {%- if not pgstream._is_schedule(value) -%}
         {%- do pgstream._refuse_value(pgstream._key('schedule'), value, "a duration such as '90s', '5m' or '1h30m', a cron expression of 5 to 7 fields, an alias such as '@hourly', or null") -%}
     {%- endif -%}
     {%- if not engine.runs_cron and pgstream._is_cron(text) -%}
         {%- do exceptions.raise_compiler_error(pgstream._key('schedule') ~ " is '" ~ text ~ "', a cron expression, which " ~ engine.extension ~ ' takes and then refreshes without pause: ' ~ pgstream._instead_of_cron(text) ~ 'give schedule: null, and refresh it from a DAG or a job that has this schedule') -%}
     {%- endif -%}
     {{ return(text) }}
+{% endmacro %}
+
+
+{% macro _is_schedule(value) %}
+    {%- set shapes = ['\\d+', '(\\d+[smhdw])+', '@\\w+', '\\S+(\\s+\\S+){4,6}'] -%}
+    {{ return(value is not boolean and modules.re.fullmatch(shapes | join('|'), value | string | trim) is not none) }}
 {% endmacro %}
 
 
@@ -98,33 +95,26 @@
     {%- if value is none -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set word = pgstream._choice(pgstream._key('status'), value, ['ACTIVE', 'PAUSED', 'SUSPENDED']) -%}
+    {%- set word = pgstream._choice(pgstream._key('status'), value, pgstream._allowed('status')) -%}
     {{ return('SUSPENDED' if word == 'PAUSED' else word) }}
 {% endmacro %}
 
 
 {#
-    Where a run of Cosmos cannot gate a model from outside, the var says what its gate would do; the model's own word
-    for its gate, under meta.pgstream, goes before it. `auto` is such a word: what nobody else will refresh.
+    What each run refreshes. `auto`, the default: what nobody else does. A var speaks for a whole run, and beats the
+    model's own word, but not where it says `auto`, nor where the model has its word under meta.pgstream.
 #}
 {% macro _refresh_setting() %}
-    {%- set value = var('pgstream_refresh', none) -%}
-    {%- if value is none -%}
-        {%- set value = pgstream._setting_of(config, 'refresh', 'never') -%}
-    {%- else -%}
-        {%- set value = ((config.get('meta') or {}).get('pgstream') or {}).get('refresh', value) -%}
-    {%- endif -%}
-    {%- set word = pgstream._choice(pgstream._key('refresh'), value, ['NEVER', 'UNPOPULATED', 'ALWAYS', 'AUTO']) | lower -%}
-    {%- if word == 'auto' -%}
-        {%- set word = 'always' if pgstream._schedule_setting() is none else 'unpopulated' -%}
-    {%- endif -%}
-    {{ return(word) }}
+    {%- set of_run = pgstream._var('refresh', none) -%}
+    {%- set is_told = of_run is not none and of_run != 'auto' and 'refresh' not in pgstream._own_meta(config) -%}
+    {%- set value = of_run if is_told else pgstream._setting_of(config, 'refresh', 'auto') -%}
+    {{ return(pgstream._choice(pgstream._key('refresh'), value, pgstream._allowed('refresh')) | lower) }}
 {% endmacro %}
 
 
 {# Seconds; 0 is not to wait. A var on the command line may be text. #}
 {% macro _wait_setting() %}
-    {%- set value = var('pgstream_wait_for_populated', none) -%}
+    {%- set value = pgstream._var('wait_for_populated', none) -%}
     {%- if value is none -%}
         {%- set value = pgstream._setting_of(config, 'wait_for_populated', false) -%}
     {%- endif -%}

@@ -1,5 +1,9 @@
 {% materialization stream_table, adapter='postgres', supported_languages=['sql'] %}
 
+    {%- if pgstream._lacks_engine() -%}
+        {{ return(pgstream._build_stand_in()) }}
+    {%- endif -%}
+
     {%- set settings = pgstream._settings() -%}
     {%- set table = pgstream._table_of(model) -%}
     {%- do pgstream._refuse_name(table) -%}

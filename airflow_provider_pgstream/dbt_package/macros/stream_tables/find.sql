@@ -9,6 +9,7 @@
             {{ pgstream._kind_of('c.relkind') }} as kind,
             coalesce(st.original_query, st.defining_query) as query,
             {{ engine.schedule }} as schedule,
+            ({{ engine.unscheduled }}) is not null as is_unscheduled,
             to_jsonb(st) as row,
             st.refresh_mode,
             st.status,

@@ -28,7 +28,7 @@
 
 
 {% macro _refresh_in_attempts(table, purpose, locked, full, query) %}
-    {%- set seconds = pgstream._seconds('the var pgstream_lock_timeout', var('pgstream_lock_timeout', 10)) -%}
+    {%- set seconds = pgstream._var_seconds('lock_timeout', 10) -%}
     {%- set attempts = pgstream._attempts(seconds, locked.deadlock_timeout) -%}
     {%- set next = namespace(seen=locked, first=none, changes=0) -%}
     {%- for _ in range(10000) -%}

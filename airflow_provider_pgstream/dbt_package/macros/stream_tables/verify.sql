@@ -9,7 +9,7 @@
 #}
 {% macro _verify(table, limit) %}
     {%- do run_query('commit') -%}
-    {%- set seconds = pgstream._seconds('the var pgstream_lock_timeout', var('pgstream_lock_timeout', 10)) -%}
+    {%- set seconds = pgstream._var_seconds('lock_timeout', 10) -%}
     {%- set next = namespace(attempts=none, changes=0) -%}
     {%- for _ in range(10000) -%}
         {%- set seen = pgstream._to_refresh(table) -%}
