@@ -52,11 +52,13 @@ class Found:
     :param arguments: the names of the arguments of each of its functions, by the function's name.
     :param columns: the columns of its catalog.
     :param relations: the tables and views of its schema.
+    :param version: the extension's version.
     """
 
     arguments: frozenset[tuple[str, frozenset[str]]] = frozenset()
     columns: frozenset[str] = frozenset()
     relations: frozenset[str] = frozenset()
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from airflow_provider_pgstream._engines.detect import Installation, detect, unkn
 from airflow_provider_pgstream._engines.errors import connection_failed, not_found, translate
 from airflow_provider_pgstream._engines.names import check_names
 from airflow_provider_pgstream._engines.programs import Program, Run
+from airflow_provider_pgstream._query_check.check import CheckOptions, check
 from airflow_provider_pgstream._stream_tables import (
     capture,
     create,
@@ -41,6 +43,7 @@ from airflow_provider_pgstream.models import (
     EngineStatus,
     HealthCheck,
     HistoryEntry,
+    QueryVerdict,
     RefreshResult,
     StreamTable,
     Verification,
@@ -52,6 +55,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_SILENT = logging.getLogger(f"{__name__}.silent")
+"""Of the many refreshes of a check an engine has much to say."""
+
+_SILENT.disabled = True
 
 
 class PgStreamHook(PostgresHook):
@@ -298,6 +306,21 @@ class PgStreamHook(PostgresHook):
         """Verify several stream tables, and do what the plan says where one differs."""
         return self._drive(plan.program(self.target.place, self._announce))
 
+    @takes(CheckOptions)
+    def check_query(self, query: str, *, refresh_mode: str = "DIFFERENTIAL", **options: Any) -> QueryVerdict:
+        """
+        Try a query on this engine, before a stream table is made of it.
+
+        Its tables are copied, empty, into a schema that is dropped again; random changes of few rows are made
+        there, with a refresh and a comparison behind each.
+
+        :param query: one SELECT, its tables qualified.
+        :param refresh_mode: the mode in which it is tried.
+        :raises PgStreamError: if PostgreSQL refuses the query, or sqlglot is not installed.
+        """
+        chosen = CheckOptions(**options)
+        return self._run(lambda at: check(query, refresh_mode, chosen, at), log=_SILENT)
+
     def trim(self, names: str | Iterable[str] | None = None) -> Mapping[str, int]:
         """Delete from the change buffers what every stream table has read; returns buffer → rows deleted."""
         resolved = None if names is None else self.resolve_all(names)
@@ -359,7 +382,7 @@ class PgStreamHook(PostgresHook):
         if self._session is not None:
             self._session.cancel()
 
-    def _run(self, work: Callable[[Installation], Program[T]]) -> T:
+    def _run(self, work: Callable[[Installation], Program[T]], log: Any = None) -> T:
         """Run a program that needs to know the engine, which is detected once per hook."""
 
         def program() -> Program[T]:
@@ -367,10 +390,10 @@ class PgStreamHook(PostgresHook):
                 self._installation = yield from detect(self.target.place, self._announce)
             return (yield from work(self._installation))
 
-        return self._drive(program())
+        return self._drive(program(), log)
 
-    def _drive(self, program: Program[T]) -> T:
-        self._session = Session(self._connector(), self.log, is_cancelled=self._is_cancelled)
+    def _drive(self, program: Program[T], log: Any = None) -> T:
+        self._session = Session(self._connector(), log or self.log, is_cancelled=self._is_cancelled)
         try:
             return self._session.drive(program)
         except psycopg.Error as error:
