@@ -140,6 +140,8 @@ class Engine:
         nobody else may store the one or do the other.
     :param repairs: the functions that make the next refresh a full one there, the best first.
     :param unfinished: SQL assignment that marks a stream table whose population has only begun.
+    :param keeps_most_right: whether it is believed, where nobody says otherwise, that what it refreshes by
+        changes is right.
     :param safe_settings: what a superuser has to set.
     :param found: what it offers in the database at hand.
     """
@@ -191,6 +193,7 @@ class Engine:
     repairs: tuple[str, ...] = ()
     unfinished: str = "needs_reinit = true"
     external: str = "false"
+    keeps_most_right: bool = False
     safe_settings: tuple[Setting, ...] = ()
     found: Found = Found()
 
@@ -205,6 +208,16 @@ class Engine:
     def has_relation(self, name: str) -> bool:
         """Tell whether its schema has a table or view in the database at hand."""
         return name in self.found.relations
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether it is the emulator, which computes by the query itself what it says is a change."""
+        return self.found.version.endswith(EMULATOR_SUFFIX)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is believed, where nobody says otherwise."""
+        return self.keeps_most_right or self.is_emulated
 
     @property
     def keeps_positions(self) -> bool:

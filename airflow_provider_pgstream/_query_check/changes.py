@@ -80,7 +80,7 @@ class Changes:
             return [self._insert_into(table, 1) for table in poor for _ in range(AT_LEAST)]
         if is_late and self._rng.random() < 0.2:
             return [scratch.empty([self._names[self._rng.choice(self._tables).oid]])]
-        size = self._rng.choices((0, 1, 2, 3), (1, 24, 10, 5))[0]
+        size = self._rng.choices((0, 1, 2, 3), (1, 16, 14, 9))[0]
         kinds, weights = zip(*self._kinds, strict=True)
         drawn = [kind(rows) for kind in self._rng.choices(kinds, weights, k=size)]
         return [statement for statement in drawn if statement is not None]

@@ -31,6 +31,9 @@ from airflow_provider_pgstream.models import StreamTable
 
 TOLERANCE = 1e-9
 
+REFRESH = RefreshOptions(trust="engine")
+"""What is tried is not known yet."""
+
 
 class Refused(Exception):
     """The query itself fails on the rows that it was to be given; the text says how."""
@@ -231,11 +234,11 @@ class Scratch:
         for derived in self.streams:
             name = self.copy_of(derived).replace('"', "")
             try:
-                yield from self._apart(refresh(name, RefreshOptions(), self.installation))
+                yield from self._apart(refresh(name, REFRESH, self.installation))
             except PgStreamError as error:
                 raise Upstream(f"the refresh of {derived}, which it reads, fails: {error}") from None
         if self.refresh_mode != words.IMMEDIATE:
-            yield from self._apart(refresh(self.subject, RefreshOptions(), self.installation))
+            yield from self._apart(refresh(self.subject, REFRESH, self.installation))
 
     def compare(self, limit: int = 0) -> Program[Difference]:
         """Compare the stream table with its query."""

@@ -18,7 +18,7 @@ from airflow_provider_pgstream._query_check.names import Literals, is_json
 from airflow_provider_pgstream._query_check.shapes import Column, Table, Untriable
 
 NULL = "NULL"
-NULLS = 0.15
+NULLS = 0.25
 """How often a column that may be NULL is."""
 
 SHARED = 0.4

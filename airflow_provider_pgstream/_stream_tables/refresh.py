@@ -29,6 +29,7 @@ from airflow_provider_pgstream._stream_tables.holders import Holders, locked_out
 from airflow_provider_pgstream._stream_tables.lifecycle import alter_call, leave_error
 from airflow_provider_pgstream._stream_tables.lookup import fetch
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
+from airflow_provider_pgstream._stream_tables.trust import trusting
 from airflow_provider_pgstream.exceptions import PgStreamError, SourceLocked, StreamTableFailed
 from airflow_provider_pgstream.models import RefreshResult, Source, StreamTable
 
@@ -62,7 +63,8 @@ def refresh(
     """
     started = time.monotonic()
     try:
-        result = yield from _Refresh(name, options, installation, call or call_engine).run()
+        chosen = trusting(options, installation)
+        result = yield from _Refresh(name, chosen, installation, call or call_engine).run()
     except SourceLocked as error:
         yield from roll_back()
         if options.on_locked == "fail":

@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-from airflow_provider_pgstream._arguments import takes
+from airflow_provider_pgstream._arguments import one_of, takes
 from airflow_provider_pgstream._engines import queries
 from airflow_provider_pgstream._engines.connections import Target, target
 from airflow_provider_pgstream._engines.detect import Installation, detect, unknown
 from airflow_provider_pgstream._engines.errors import connection_failed, not_found, translate
 from airflow_provider_pgstream._engines.names import check_names
 from airflow_provider_pgstream._engines.programs import Program, Run
+from airflow_provider_pgstream._query_check.admission import CHECK_QUERY, admitted
 from airflow_provider_pgstream._query_check.check import CheckOptions, check
+from airflow_provider_pgstream._query_check.kept import check_and_keep, find
 from airflow_provider_pgstream._stream_tables import (
     capture,
     create,
@@ -232,6 +234,7 @@ class PgStreamHook(PostgresHook):
         status: str | None = None,
         if_exists: str = "fail",
         lock_timeout: float = 10.0,
+        check_query: str = "off",
         **settings: Any,
     ) -> RefreshResult:
         """
@@ -244,12 +247,15 @@ class PgStreamHook(PostgresHook):
         :param status: the status to give it, ``PAUSED`` included.
         :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or recreate it, where it differs.
         :param lock_timeout: seconds to wait for the writers of the sources.
+        :param check_query: try a new query first, as :class:`PgStreamCreateOperator` does.
         :param settings: what only some engines have, as :class:`PgStreamCreateOperator` takes it.
         """
         chosen = Settings(**settings)
         spec = Spec(query, schedule, refresh_mode, initialize, status, if_exists, lock_timeout, chosen)
         qualified = self.resolve(name)
-        return self._run(lambda at: create.create(qualified, spec, at))
+        how = one_of("check_query", check_query, CHECK_QUERY)
+        chosen_spec = self._run(lambda at: admitted(qualified, spec, how, at, self.log.warning), log=_SILENT)
+        return self._run(lambda at: create.create(qualified, chosen_spec, at))
 
     @takes(Settings)
     def alter(
@@ -307,7 +313,9 @@ class PgStreamHook(PostgresHook):
         return self._drive(plan.program(self.target.place, self._announce))
 
     @takes(CheckOptions)
-    def check_query(self, query: str, *, refresh_mode: str = "DIFFERENTIAL", **options: Any) -> QueryVerdict:
+    def check_query(
+        self, query: str, *, refresh_mode: str = "DIFFERENTIAL", keep: bool = True, **options: Any
+    ) -> QueryVerdict:
         """
         Try a query on this engine, before a stream table is made of it.
 
@@ -316,10 +324,17 @@ class PgStreamHook(PostgresHook):
 
         :param query: one SELECT, its tables qualified.
         :param refresh_mode: the mode in which it is tried.
+        :param keep: keep the verdict in the database, in ``pgstream_check.verdicts``, for whoever refreshes
+            or creates a stream table with this query.
         :raises PgStreamError: if PostgreSQL refuses the query, or sqlglot is not installed.
         """
         chosen = CheckOptions(**options)
-        return self._run(lambda at: check(query, refresh_mode, chosen, at), log=_SILENT)
+        work = check_and_keep if keep else check
+        return self._run(lambda at: work(query, refresh_mode, chosen, at), log=_SILENT)
+
+    def query_verdict(self, query: str, *, refresh_mode: str = "DIFFERENTIAL") -> QueryVerdict | None:
+        """Return what is kept in this database about a query on this engine and version; None for nothing."""
+        return self._run(lambda at: find(query, refresh_mode, at))
 
     def trim(self, names: str | Iterable[str] | None = None) -> Mapping[str, int]:
         """Delete from the change buffers what every stream table has read; returns buffer → rows deleted."""
