@@ -12,6 +12,7 @@ PACKAGE = "airflow_provider_pgstream"
 ROOT = Path(__file__).parents[1]
 ABOVE = (
     "assets",
+    "check",
     "hooks",
     "operators",
     "sensors",
@@ -45,6 +46,7 @@ FORBIDDEN = {
 }
 PUBLIC = (
     "assets",
+    "check",
     "cosmos",
     "dbt",
     "emulator",

@@ -134,6 +134,8 @@ class Engine:
         writers of the sources, and readers, new writers and every other refresh for it.
     :param loses_in_wal: whether a refresh loses what capture from the WAL has not delivered yet.
     :param needs_key: whether a differential filter goes wrong that does not select the primary key.
+    :param mixes_up_keys: whether a row that was changed, and its primary key, too, between two refreshes is
+        taken for another, whatever the query is.
     :param dies_of_missing_grants: whether a create by a role without rights to its catalog ends the server.
     :param keeps_buffers: whether change buffers and guard functions outlive what they were made for.
     :param kept_in: a relation of its schema where versions note positions and clean-up themselves: there,
@@ -187,6 +189,7 @@ class Engine:
     waits_in_full: str | None = None
     loses_in_wal: bool = False
     needs_key: bool = False
+    mixes_up_keys: bool = False
     dies_of_missing_grants: bool = False
     keeps_buffers: bool = False
     kept_in: str | None = None

@@ -8,7 +8,7 @@ from itertools import cycle
 
 from airflow_provider_pgstream._engines import scratch
 from airflow_provider_pgstream._query_check.shapes import Column, Table
-from airflow_provider_pgstream._query_check.values import Pools
+from airflow_provider_pgstream._query_check.values import NULL, Pools
 
 Rows = Mapping[int, Sequence[Sequence[str]]]
 """The rows of tables, by the table's oid: what SQL writes for the values of columns that can be written."""
@@ -18,6 +18,12 @@ FIRST_ROWS = 12
 
 USED = 0.85
 """How often it is a column that the query names that is changed."""
+
+KEY_CHANGES = 0.08
+"""
+How often a key is changed, and nothing else with it: an engine may take what happened to a row by its key,
+and go wrong, whatever the query is, where both changed between two refreshes.
+"""
 
 AT_LEAST = 3
 """How many rows a table has to have: else it is given some."""
@@ -46,16 +52,16 @@ class Changes:
         self._pools = pools
         self._rng = rng
         self._used = used
-        every = [(table, column) for table in tables for column in table.written]
+        every = [(table, column) for table in tables for column in table.written if not column.is_key]
         rng.shuffle(every)
         self._columns = cycle(every)
         self._used_columns = cycle([pair for pair in every if self._is_used(pair[1])] or every)
+        self._events: Mapping[int, str] = {}
         self._kinds: Sequence[tuple[Callable[[Rows], str | None], int]] = (
             (self._insert, 24),
             (self._update_next_column, 26),
             (self._update_row, 10),
             (self._update_alike, 6),
-            (self._change_key, 7),
             (self._repeat_row, 5),
             (self._delete_row, 14),
             (self._delete_alike, 4),
@@ -69,21 +75,38 @@ class Changes:
             statements += [self._insert_into(table, 1) for _ in range(FIRST_ROWS)]
         return statements
 
-    def transaction(self, rows: Rows, *, is_late: bool = False) -> list[str]:
-        """
-        Return the next transaction, drawn for the rows that there are; seldom, none at all.
+    def plan(self, transactions: int) -> None:
+        """Spread what concerns a whole table over the second half: all NULL, all gone, emptied."""
+        events = self._sweeping()[: max(1, transactions // 4)]
+        half = transactions // 2
+        self._events = {half + place * half // len(events): event for place, event in enumerate(events)}
 
-        :param is_late: whether tables may be emptied, which makes an engine begin anew.
-        """
+    def transaction(self, number: int, rows: Rows) -> list[str]:
+        """Return the transaction of a number, drawn for the rows that there are; seldom, none at all."""
+        if number in self._events:
+            return [self._events[number]]
         poor = [table for table in self._tables if len(rows[table.oid]) < AT_LEAST]
         if poor:
             return [self._insert_into(table, 1) for table in poor for _ in range(AT_LEAST)]
-        if is_late and self._rng.random() < 0.2:
-            return [scratch.empty([self._names[self._rng.choice(self._tables).oid]])]
+        if self._rng.random() < KEY_CHANGES and (change := self._change_key(rows)):
+            return [change]
         size = self._rng.choices((0, 1, 2, 3), (1, 16, 14, 9))[0]
         kinds, weights = zip(*self._kinds, strict=True)
         drawn = [kind(rows) for kind in self._rng.choices(kinds, weights, k=size)]
         return [statement for statement in drawn if statement is not None]
+
+    def _sweeping(self) -> list[str]:
+        """Return statements that concern all rows of a table, those last that make an engine begin anew."""
+        nullable = [
+            scratch.update(self._names[table.oid], [(column.sql, NULL)], "true")
+            for table in self._tables
+            for column in table.written
+            if not column.is_required and self._is_used(column)
+        ]
+        self._rng.shuffle(nullable)
+        names = [self._names[table.oid] for table in self._tables]
+        gone = [scratch.delete(name, "true") for name in names]
+        return [*nullable[:3], *gone, *(scratch.empty([name]) for name in names)]
 
     def _insert(self, _rows: Rows) -> str:
         return self._insert_into(self._rng.choice(self._tables), self._rng.choice((1, 1, 1, 2, 3)))
@@ -95,7 +118,10 @@ class Changes:
 
     def _update_next_column(self, rows: Rows) -> str | None:
         """Change one column of one row; each column has its turn."""
-        table, column = next(self._used_columns if self._rng.random() < USED else self._columns)
+        pair = next(self._used_columns if self._rng.random() < USED else self._columns, None)
+        if pair is None:
+            return None
+        table, column = pair
         return self._update(table, [column], self._where_row(table, rows))
 
     def _update_row(self, rows: Rows) -> str | None:

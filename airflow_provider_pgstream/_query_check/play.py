@@ -10,7 +10,6 @@ from airflow_provider_pgstream._query_check.changes import Changes, Rows
 from airflow_provider_pgstream._query_check.scratch import EQUAL, Difference, Refused, Scratch
 from airflow_provider_pgstream.exceptions import (
     ConnectionFailed,
-    EngineNotInstalled,
     InsufficientPrivilege,
     PgStreamError,
     RefreshInProgress,
@@ -21,7 +20,6 @@ RIGHT, WRONG, FAILS, REFUSED = "right", "wrong", "fails", "refused"
 
 NOT_ITS_FAULT = (
     ConnectionFailed,
-    EngineNotInstalled,
     InsufficientPrivilege,
     RefreshInProgress,
     SourceLocked,
@@ -130,12 +128,13 @@ def replay(scratch: Scratch, history: History, *, limit: int = 0) -> Program[Out
 
 def play_randomly(scratch: Scratch, changes: Changes, transactions: int) -> Program[Outcome]:
     """Play a history that is drawn as it goes."""
+    changes.plan(transactions)
     return (
         yield from play(
             scratch,
             changes.first_rows(),
             transactions,
-            lambda number, rows: changes.transaction(rows, is_late=number > transactions * 0.75),
+            changes.transaction,
         )
     )
 

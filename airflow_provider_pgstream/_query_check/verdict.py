@@ -8,6 +8,11 @@ from airflow_provider_pgstream._query_check.scratch import Scratch
 
 IN_FULL = "create it with refresh_mode='FULL', which computes it anew at each refresh and is right"
 
+KEYS = (
+    "whatever the query is, this engine goes wrong where a row's primary key is updated, and the row "
+    "otherwise, too, between two refreshes"
+)
+
 
 def unknown(why: str) -> str:
     """Return the sentence about a query that cannot be tried."""
@@ -20,7 +25,8 @@ def sentence_of(outcome: Outcome, scratch: Scratch, seed: int) -> str:
     engine = scratch.installation.engine
     where = f"in {scratch.refresh_mode} mode on {engine.extension} {engine.found.version}"
     if outcome.kind == RIGHT:
-        return f"the query stayed right {where}: {done} random changes, seed {seed}"
+        but = f"; but {KEYS}" if engine.mixes_up_keys else ""
+        return f"the query stayed right {where}: {done} random changes, seed {seed}{but}"
     advice = "" if scratch.refresh_mode == words.FULL else f"; {IN_FULL}"
     if outcome.error is not None:
         what = "is refused" if outcome.kind == REFUSED else f"fails {_after(done)}"
