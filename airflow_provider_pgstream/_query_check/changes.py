@@ -25,6 +25,9 @@ How often a key is changed, and nothing else with it: an engine may take what ha
 and go wrong, whatever the query is, where both changed between two refreshes.
 """
 
+MATCHED = 0.25
+"""How often rows of two tables that have a value in common are changed together, as a join sees them."""
+
 AT_LEAST = 3
 """How many rows a table has to have: else it is given some."""
 
@@ -37,6 +40,7 @@ class Changes:
     :param names: what they are called, by their oid.
     :param pools: what their columns take.
     :param used: the names of the columns that the query has to do with; None for all.
+    :param joined: the names of columns that it joins by.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class Changes:
         pools: Pools,
         rng: random.Random,
         used: Collection[str] | None = None,
+        joined: Collection[frozenset[str]] = (),
     ) -> None:
         self._tables = tables
         self._names = names
         self._pools = pools
         self._rng = rng
         self._used = used
+        self._joined = joined
         every = [(table, column) for table in tables for column in table.written if not column.is_key]
         rng.shuffle(every)
         self._columns = cycle(every)
@@ -90,10 +96,46 @@ class Changes:
             return [self._insert_into(table, 1) for table in poor for _ in range(AT_LEAST)]
         if self._rng.random() < KEY_CHANGES and (change := self._change_key(rows)):
             return [change]
+        if self._rng.random() < MATCHED and (drawn := self._change_matched(rows)):
+            return drawn
         size = self._rng.choices((0, 1, 2, 3), (1, 16, 14, 9))[0]
         kinds, weights = zip(*self._kinds, strict=True)
         drawn = [kind(rows) for kind in self._rng.choices(kinds, weights, k=size)]
         return [statement for statement in drawn if statement is not None]
+
+    def _change_matched(self, rows: Rows) -> list[str]:
+        """Change rows of two tables, or two rows of one, that have a value in common."""
+        places = [
+            (table, column, row, value)
+            for table in self._tables
+            for row in rows[table.oid]
+            for column, value in zip(table.written, row, strict=True)
+            if value != NULL and self._is_used(column)
+        ]
+        if not places:
+            return []
+        by_join = [place for place in places if any(place[1].name in names for names in self._joined)]
+        one, column, row, value = self._rng.choice(by_join or places)
+        others = [
+            (table, other, other_row)
+            for table, other, other_row, other_value in places
+            if other_value == value and other.base == column.base and (table is not one or other_row != row)
+        ]
+        joined = [other for other in others if {column.name, other[1].name} in self._joined]
+        if not others:
+            return []
+        other_table, _, other_row = self._rng.choice(joined or others)
+        pair = [(one, row), (other_table, other_row)]
+        self._rng.shuffle(pair)
+        drawn = [self._change_one(table, some) for table, some in pair]
+        return [statement for statement in drawn if statement is not None]
+
+    def _change_one(self, table: Table, row: Sequence[str]) -> str | None:
+        where = self._where(table, row)
+        free = [column for column in table.written if not column.is_key and self._is_used(column)]
+        if not free or self._rng.random() < 0.6:
+            return scratch.delete(self._names[table.oid], where)
+        return self._update(table, [self._rng.choice(free)], where)
 
     def _sweeping(self) -> list[str]:
         """Return statements that concern all rows of a table, those last that make an engine begin anew."""
@@ -191,8 +233,10 @@ class Changes:
     def _where_row(self, table: Table, rows: Rows) -> str | None:
         """Return what is true of a row, and of its equals: by what is unique, or by all that it holds."""
         row = self._row(table, rows)
-        if row is None:
-            return None
+        return None if row is None else self._where(table, row)
+
+    @staticmethod
+    def _where(table: Table, row: Sequence[str]) -> str:
         keys = [column.name for column in table.written if column.is_key and column.is_required]
         held = zip(table.written, row, strict=True)
         parts = [_holds(column, value) for column, value in held if not keys or column.name in keys]

@@ -112,7 +112,7 @@ class _Check:
             return self._unknown(str(error))
         tried = Scratch(query, self.mode, found, self.installation)
         rng = random.Random(f"{self.options.seed} {self.mode} {self.text}")  # noqa: S311 - test data
-        changes = Changes(found.tables, tried.tables, values, rng, found.used(query))
+        changes = Changes(found.tables, tried.tables, values, rng, found.used(query), found.joined(query))
         try:
             verdict = yield from self._tried(tried, changes)
         except psycopg.Error as error:

@@ -100,6 +100,19 @@ class Query:
             {name: tuple(dict.fromkeys(values)) for name, values in found.items()}, tuple(dict.fromkeys(keys))
         )
 
+    def joined(self) -> set[frozenset[str]]:
+        """Return the names of columns of which it asks that they be equal, in pairs; of USING, one name."""
+        from sqlglot import exp
+
+        pairs = [(equal.this, equal.expression) for equal in self._tree.find_all(exp.EQ)]
+        found = {
+            frozenset(_folded(column.this) for column in pair)
+            for pair in pairs
+            if all(isinstance(column, exp.Column) for column in pair)
+        }
+        using = [name for join in self._tree.find_all(exp.Join) for name in join.args.get("using") or ()]
+        return found | {frozenset([_folded(name)]) for name in using}
+
     def columns(self) -> set[str] | None:
         """Return the names of columns in it; None where a star stands for all of them."""
         from sqlglot import exp

@@ -125,6 +125,10 @@ class Behind:
         relations: Sequence[Relation] = [*self.tables, *self.derived]
         return list(dict.fromkeys(relation.schema for relation in relations))
 
+    def joined(self, query: Query) -> set[frozenset[str]]:
+        """Return the names of columns that a query joins by, through all of that."""
+        return set().union(*(one.joined() for one in (query, *(derived.query for derived in self.derived))))
+
     def used(self, query: Query) -> set[str] | None:
         """Return the names of the columns that a query has to do with, through all of that; None for all."""
         named = [one.columns() for one in (query, *(derived.query for derived in self.derived))]
