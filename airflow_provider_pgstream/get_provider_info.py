@@ -29,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks.pgstream"),
         "operators": _modules(
             "operators.alter",
+            "operators.check",
             "operators.create",
             "operators.drop",
             "operators.refresh",

@@ -22,6 +22,7 @@ class Place:
     :param conn_id: the Airflow connection it was reached by.
     :param login: the role it was reached as.
     :param engine: the engine that the connection's extra names, for a database that has several.
+    :param trust: whose word the connection's extra says is enough: ``checked`` or ``engine``.
     """
 
     database: str | None
@@ -30,6 +31,7 @@ class Place:
     conn_id: str
     login: str | None = None
     engine: str | None = None
+    trust: str | None = None
 
     @property
     def uri(self) -> str:
@@ -79,7 +81,7 @@ def target(
     """
     Return the target for the fields of an Airflow connection.
 
-    What libpq knows of ``extra`` is kept (``sslmode``, ``options`` …), and ``engine``; the rest is
+    What libpq knows of ``extra`` is kept (``sslmode``, ``options`` …), ``engine`` and ``trust``; the rest is
     Airflow's own.
 
     :param database: the connection's ``schema``, or what a hook was given instead.
@@ -97,6 +99,7 @@ def target(
         conn_id=conn_id,
         login=arguments.get("user"),
         engine=(extra or {}).get("engine"),
+        trust=(extra or {}).get("trust"),
     )
     return Target(
         place, {**arguments, "autocommit": True, "row_factory": dict_row, "prepare_threshold": None}

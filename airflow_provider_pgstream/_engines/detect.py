@@ -112,6 +112,7 @@ def _found(row: Mapping[str, Any]) -> Found:
         ),
         columns=frozenset(row["columns"] or ()),
         relations=frozenset(row["relations"] or ()),
+        version=str(row["version"]),
     )
 
 

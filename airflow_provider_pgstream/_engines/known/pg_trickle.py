@@ -116,6 +116,7 @@ ENGINE = Engine(
     waits_in_full="pg_catalog.current_setting('pg_trickle.cleanup_use_truncate', true) = 'on'",
     loses_in_wal=True,
     needs_key=True,
+    keeps_most_right=True,
     dies_of_missing_grants=True,
     keeps_buffers=True,
     # Later versions; the one that was tried has it not.

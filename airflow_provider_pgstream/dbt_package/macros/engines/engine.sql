@@ -67,9 +67,10 @@
 {% endmacro %}
 
 
-{# What an engine offers in this database, found by looking: versions differ in what exists. Its functions with their arguments, and its relations. #}
+{# What an engine offers in this database, found by looking: versions differ in what exists. Its version, its functions with their arguments, and its relations. #}
 {% macro _what_is_found(engine) %}
     select
+        (select e.extversion from pg_catalog.pg_extension as e where e.extname = {{ pgstream._literal(engine.extension) }}) as version,
         (
             select coalesce(json_object_agg(f.name, f.arguments), '{}')
             from (

@@ -63,6 +63,7 @@
         'scheduler_moves_frontier': false,
         'loses_in_wal': false,
         'needs_key': false,
+        'keeps_most_right': false,
         'dies_of_missing_grants': false,
         'keeps_buffers': false,
         'keeps_read_tables': false,

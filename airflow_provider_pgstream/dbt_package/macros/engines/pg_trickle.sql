@@ -85,6 +85,7 @@
         'scheduler_moves_frontier': true,
         'loses_in_wal': true,
         'needs_key': true,
+        'keeps_most_right': true,
         'dies_of_missing_grants': true,
         'keeps_buffers': true,
         'keeps_read_tables': true,

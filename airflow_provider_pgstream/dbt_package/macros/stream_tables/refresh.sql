@@ -99,6 +99,9 @@
         {%- endif %}
         {{- pgstream._demand_done_steps(seen) }}
         v_action := case when v_full or v_file <> pg_relation_filenode({{ seen.storage_oid }}) then 'FULL' else 'DIFFERENTIAL' end;
+        {%- if query is none %}
+        {{- pgstream._verify_refreshed_steps(table, seen) }}
+        {%- endif %}
         {%- if written and engine.defers_clean_up %}
         {{- pgstream._forget_clean_up_steps(name) }}
         {%- endif %}

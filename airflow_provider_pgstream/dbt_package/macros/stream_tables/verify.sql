@@ -60,7 +60,7 @@
         v_position := {{ pgstream._engine().position }}::text;
         {{- pgstream._decide_steps(table, seen, full=false, refuses=false) }}
         {%- if seen.refresh_mode == 'DIFFERENTIAL' %}
-        if v_full and v_reason is distinct from {{ pgstream._literal(pgstream._distrust()) }} then
+        if v_full and v_distrust is null and v_reason is distinct from {{ pgstream._literal(pgstream._distrust()) }} then
             v_pending := null;
         end if;
         {%- endif %}
