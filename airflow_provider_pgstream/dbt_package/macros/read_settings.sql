@@ -109,7 +109,7 @@
     {%- if own is not mapping -%}
         {%- do pgstream._refuse_value('the var pgstream', own, 'settings, {lock_timeout: 30} for instance') -%}
     {%- endif -%}
-    {%- set known = ['busy_timeout', 'engine', 'lock_timeout', 'refresh', 'search_path', 'wait_for_populated'] -%}
+    {%- set known = ['busy_timeout', 'engine', 'lock_timeout', 'refresh', 'search_path', 'take_over', 'wait_for_populated'] -%}
     {%- for key in own if key.replace('pgstream_', '') not in known -%}
         {%- do exceptions.raise_compiler_error('the var pgstream has ' ~ key ~ ', which is unknown: it may hold ' ~ known | join(', ')) -%}
     {%- endfor -%}

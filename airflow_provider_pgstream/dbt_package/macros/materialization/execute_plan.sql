@@ -6,9 +6,13 @@
         {%- do pgstream._take_creation_lock(table) -%}
     {%- endif -%}
     {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'build_plain': 'built'}[plan.action] -%}
+    {%- if plan.action in ('alter', 'replace') -%}
+        {#- As dbt's own materialized views say it, for who reads its debug log. -#}
+        {%- do log('Applying ' ~ plan.action | upper ~ ' to: ' ~ table) -%}
+    {%- endif -%}
     {%- set creates = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if creates and found.oid is not none -%}
-        {%- do pgstream._log_dependents(table, pgstream._dependents(found.oid)) -%}
+        {%- do pgstream._tell_of_dependents(table, pgstream._dependents(found.oid)) -%}
         {%- do adapter.cache_dropped(table) -%}
     {%- endif -%}
     {%- if creates and plan.action != 'build_plain' and pgstream._populates(settings) -%}
@@ -20,7 +24,7 @@
         {%- do pgstream._run_attempt(table, done, pgstream._alter_steps(table, plan.changes)) -%}
     {%- endif -%}
     {%- if plan.action in ('alter', 'nothing') and pgstream._must_refresh(plan, found, table, settings) -%}
-        {%- if pgstream._refresh_in_model(table, found, settings).action -%}
+        {%- if pgstream._refresh_in_model(table, found, settings, plan.changes.get('status', found.status) == 'SUSPENDED').action -%}
             {%- set done = 'refreshed' if plan.action == 'nothing' else 'altered and refreshed' -%}
         {%- endif -%}
     {%- endif -%}
@@ -28,7 +32,8 @@
     {%- if plan.action in ('replace', 'alter', 'requery') -%}
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ' is ' ~ said) -%}
     {%- endif -%}
-    {%- do store_raw_result('main', message=said, code=done, rows_affected='-1') -%}
+    {%- set is_empty = creates and plan.action != 'build_plain' and not pgstream._populates(settings) -%}
+    {%- do store_raw_result('main', message=said, code=done ~ (' empty' if is_empty else ''), rows_affected='-1') -%}
 {% endmacro %}
 
 
@@ -47,9 +52,8 @@
     A refresh ends the transaction that dbt has open for the model; another one goes on after it. An empty one that its own
     model pauses is woken for as long as it is populated.
 #}
-{% macro _refresh_in_model(table, found, settings) %}
-    {%- set is_woken = found.status == 'SUSPENDED' and settings.status == 'SUSPENDED' -%}
-    {%- if is_woken -%}
+{% macro _refresh_in_model(table, found, settings, is_paused) %}
+    {%- if is_paused -%}
         {%- do pgstream._run_attempt(table, 'populated', pgstream._alter_steps(table, {'status': 'ACTIVE'})) -%}
     {%- endif -%}
     {%- set outcome = pgstream._refresh_or_fail(table, 'refreshed', unless_populated=not found.is_populated and settings.refresh != 'always') -%}
@@ -57,7 +61,7 @@
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'refreshed')) -%}
     {%- endif -%}
     {%- do run_query('begin') -%}
-    {%- if is_woken -%}
+    {%- if is_paused -%}
         {%- do pgstream._run_attempt(table, 'paused', pgstream._alter_steps(table, {'status': 'SUSPENDED'})) -%}
     {%- endif -%}
     {{ return(outcome) }}

@@ -64,6 +64,9 @@
         {%- endif -%}
     {%- endfor -%}
     {%- set reason = reasons | join(', ') -%}
+    {%- if changes and settings.on_configuration_change != 'apply' -%}
+        {%- do log('Configuration changes were identified and `on_configuration_change` was set to `' ~ settings.on_configuration_change ~ '` for `' ~ this ~ '`') -%}
+    {%- endif -%}
     {%- if changes and settings.on_configuration_change == 'fail' -%}
         {%- do exceptions.raise_compiler_error("model " ~ model.name ~ ": its configuration changed (" ~ reason ~ "), and on_configuration_change is fail") -%}
     {%- elif changes and settings.on_configuration_change == 'continue' -%}

@@ -124,3 +124,9 @@
     {%- endif -%}
     {{ return(pgstream._seconds(pgstream._key('wait_for_populated'), value, 'true, false or seconds')) }}
 {% endmacro %}
+
+
+{# The vars by which airflow-provider-pgstream makes dbt refresh and wait; it looks for this macro, to know a package that heeds them. #}
+{% macro _heeded_vars() %}
+    {{ return(['pgstream_refresh', 'pgstream_wait_for_populated']) }}
+{% endmacro %}

@@ -20,6 +20,9 @@
 
     {%- set query = pgstream._inline_views(query) -%}
     {%- set found = pgstream._find(table) -%}
+    {%- if not pgstream._is_trial() -%}
+        {%- do pgstream._refuse_others(table, found.mark, 'model ' ~ model.name) -%}
+    {%- endif -%}
     {%- set plan = pgstream._plan(found, query, settings) -%}
     {%- if plan.action in ('create', 'replace') -%}
         {#- Another process may have created it while this one waited for the lock. -#}
@@ -29,6 +32,7 @@
     {%- endif -%}
 
     {%- do pgstream._execute_plan(plan, found, table, query, settings) -%}
+    {%- do pgstream._mark(table, plan, found) -%}
     {%- set view = pgstream._create_passthrough_view(table) -%}
     {%- do pgstream._apply_indexes_grants_and_docs(table, view, plan, found) -%}
     {%- do pgstream._warn_if_unserved(settings) -%}
