@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import cycle
+from itertools import combinations, cycle
 
 from airflow_provider_pgstream._engines import scratch
 from airflow_provider_pgstream._query_check.shapes import Column, Table
@@ -25,8 +25,8 @@ How often a key is changed, and nothing else with it: an engine may take what ha
 and go wrong, whatever the query is, where both changed between two refreshes.
 """
 
-MATCHED = 0.25
-"""How often rows of two tables that have a value in common are changed together, as a join sees them."""
+MATCHED = 0.45
+"""How often two rows that meet in a join are changed together; where nothing is joined, seldom."""
 
 AT_LEAST = 3
 """How many rows a table has to have: else it is given some."""
@@ -58,6 +58,7 @@ class Changes:
         self._rng = rng
         self._used = used
         self._joined = joined
+        self._matched = MATCHED if joined else MATCHED / 4
         every = [(table, column) for table in tables for column in table.written if not column.is_key]
         rng.shuffle(every)
         self._columns = cycle(every)
@@ -96,7 +97,7 @@ class Changes:
             return [self._insert_into(table, 1) for table in poor for _ in range(AT_LEAST)]
         if self._rng.random() < KEY_CHANGES and (change := self._change_key(rows)):
             return [change]
-        if self._rng.random() < MATCHED and (drawn := self._change_matched(rows)):
+        if self._rng.random() < self._matched and (drawn := self._change_matched(rows)):
             return drawn
         size = self._rng.choices((0, 1, 2, 3), (1, 16, 14, 9))[0]
         kinds, weights = zip(*self._kinds, strict=True)
@@ -104,30 +105,20 @@ class Changes:
         return [statement for statement in drawn if statement is not None]
 
     def _change_matched(self, rows: Rows) -> list[str]:
-        """Change rows of two tables, or two rows of one, that have a value in common."""
-        places = [
-            (table, column, row, value)
-            for table in self._tables
-            for row in rows[table.oid]
-            for column, value in zip(table.written, row, strict=True)
-            if value != NULL and self._is_used(column)
-        ]
-        if not places:
+        """Change two rows that meet in a join; else, two that have a value in common."""
+        by_value: dict[tuple[str, str], list[tuple[Table, Column, Sequence[str]]]] = {}
+        for table in self._tables:
+            for row in rows[table.oid]:
+                for column, value in zip(table.written, row, strict=True):
+                    if value != NULL and self._is_used(column):
+                        by_value.setdefault((column.base, value), []).append((table, column, row))
+        pairs = [pair for places in by_value.values() for pair in combinations(places, 2)]
+        pairs = [(one, other) for one, other in pairs if one[2] is not other[2]]
+        joined = [(one, other) for one, other in pairs if {one[1].name, other[1].name} in self._joined]
+        if not pairs:
             return []
-        by_join = [place for place in places if any(place[1].name in names for names in self._joined)]
-        one, column, row, value = self._rng.choice(by_join or places)
-        others = [
-            (table, other, other_row)
-            for table, other, other_row, other_value in places
-            if other_value == value and other.base == column.base and (table is not one or other_row != row)
-        ]
-        joined = [other for other in others if {column.name, other[1].name} in self._joined]
-        if not others:
-            return []
-        other_table, _, other_row = self._rng.choice(joined or others)
-        pair = [(one, row), (other_table, other_row)]
-        self._rng.shuffle(pair)
-        drawn = [self._change_one(table, some) for table, some in pair]
+        drawn = [self._change_one(table, row) for table, _, row in self._rng.choice(joined or pairs)]
+        self._rng.shuffle(drawn)
         return [statement for statement in drawn if statement is not None]
 
     def _change_one(self, table: Table, row: Sequence[str]) -> str | None:
