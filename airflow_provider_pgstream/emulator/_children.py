@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from airflow_provider_pgstream.emulator import _scheduler, _supervisor
 from airflow_provider_pgstream.emulator._binaries import Binaries
@@ -46,6 +47,7 @@ class ServerProcess:
                 text=True,
                 cwd="/",
                 env=environment(),
+                pass_fds=(self.cluster.held,),  # while the server is there, the directory is in use
                 start_new_session=True,  # a Ctrl-C in the terminal is for this process, which stops it
             )
         assert self._supervisor.stdout is not None  # noqa: S101
@@ -62,7 +64,7 @@ class ServerProcess:
         postgres = str(self.binaries.bin_dir / "postgres")
         return {
             "parent": os.getpid(),
-            "command": [postgres, "-D", str(cluster.data_dir), "-p", str(port)],
+            "command": [postgres, *cluster.options(), "-p", str(port)],
             "data_dir": str(cluster.data_dir),
             "log": str(cluster.server_log),
             "remove": str(cluster.directory) if cluster.temporary else None,
@@ -83,11 +85,16 @@ class ServerProcess:
 
 
 class SchedulerProcess:
-    """The scheduler, beside this process; ends with it."""
+    """
+    The scheduler, beside this process; ends with it.
 
-    def __init__(self, log: Path, dress: Dress) -> None:
+    :param prefix: how the names of other databases begin that it serves, where the dress serves several.
+    """
+
+    def __init__(self, log: Path, dress: Dress, prefix: str = "") -> None:
         self.log = log
         self.dress = dress
+        self.prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
@@ -96,25 +103,34 @@ class SchedulerProcess:
 
     def launch(self, dsn: str) -> None:
         """Start the scheduler, and do not wait for it."""
-        with open(self.log, "ab") as output, put_off():
+        place = conninfo_to_dict(dsn)
+        password = str(place.pop("password", ""))
+        bare = make_conninfo("", **place)
+        with open(_supervisor.open_log(self.log), "ab") as output, put_off():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", _scheduler.__name__, *self._options(), dsn],
+                [
+                    sys.executable,
+                    "-m",
+                    _scheduler.__name__,
+                    *self._options(),
+                    bare,
+                ],  # every user can see arguments
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(),
+                env=environment() | {"PGPASSWORD": password},
                 start_new_session=True,
             )
 
     def _options(self) -> list[str]:
-        return ["--parent", str(os.getpid()), "--engine", self.dress.extension]
+        return ["--parent", str(os.getpid()), "--engine", self.dress.extension, "--prefix", self.prefix]
 
     def await_session(self, dsn: str) -> None:
         """Return when the scheduler has a session on the server.
 
         :raises EmulatorError: if it ends instead.
         """
-        query = "select from pg_stat_activity where application_name = %s"
+        query = "select from pg_stat_activity where application_name = %s and datname = current_database()"
         deadline = time.monotonic() + PATIENCE
         with psycopg.connect(dsn, autocommit=True) as connection:
             while connection.execute(query, [self.dress.scheduler_name]).fetchone() is None:

@@ -35,7 +35,7 @@
     {%- if pgstream._is_trial() or stays and (not found.may_mark or found.mark == pgstream._own_mark()) -%}
         {{ return('') }}
     {%- endif -%}
-    {%- do pgstream._run_in_model(table, 'marked', '            comment on type ' ~ table.include(database=false) ~ ' is ' ~ pgstream._literal(pgstream._own_mark()) ~ ';') -%}
+    {%- do pgstream._run_attempt(table, 'marked', '            comment on type ' ~ table.include(database=false) ~ ' is ' ~ pgstream._literal(pgstream._own_mark()) ~ ';') -%}
 {% endmacro %}
 
 
