@@ -137,10 +137,10 @@ PREFACE = """\
 # Which queries an engine keeps right
 
 Each shape was tried as [the check](check.md) tries a query: on small tables, by random changes of few rows,
-compared with its query after each refresh. `wrong`: the stream table held other rows than its query returns, and
-nothing said so. `fails`: a refresh raised an error. `refused`: the stream table could not be created. In FULL
-mode all that is created is right, unless the cell says otherwise. Written by `benchmarks/query_shapes.py`: do not
-edit it.
+compared with its query after each refresh. `wrong`: the stream table held other rows than its query returns,
+and nothing said so. `fails`: a refresh raised an error. `refused`: the stream table could not be created. In
+FULL mode all that is created is right, unless the cell says otherwise. Written by
+`benchmarks/query_shapes.py`: do not edit it.
 
 A shape is not your query: what your columns may hold decides, too. Try yours.
 """
