@@ -105,6 +105,9 @@ def test_a_kept_directory_keeps_its_password_and_asks_for_it(open_dir):
             session.execute("alter role postgres password 'second'")
     with pytest.raises(EmulatorError, match="give the right one with --password-file"):
         quiet(kept).start()
+    (kept / "password").unlink()  # as an earlier version has it
+    with pytest.raises(EmulatorError, match=r"has no file 'password'.*--password-file"):
+        quiet(kept).start()
     with quiet(kept, password="second"):
         pass
     with quiet(kept) as last:
@@ -123,19 +126,6 @@ def test_a_kept_directory_keeps_its_authentication_method(open_dir):
         with pytest.raises(psycopg.OperationalError, match="rejects connection"):
             psycopg.connect(f"postgresql://reader:x@127.0.0.1:{server.port}/postgres")
     assert (kept / "pg_hba.conf").read_text() == rule
-
-
-def test_a_directory_of_an_earlier_version_wants_its_password(open_dir):
-    kept = open_dir / "kept"
-    with quiet(kept, password="postgres"):
-        pass
-    (kept / "password").unlink()
-    with pytest.raises(EmulatorError, match=r"has no file 'password'.*--password-file"):
-        quiet(kept).start()
-    with quiet(kept, password="postgres"):
-        pass
-    with quiet(kept):
-        pass
 
 
 def test_the_password_can_be_given_in_a_file(run_emulator, fail_emulator, tmp_path):
@@ -235,7 +225,7 @@ def test_data_of_another_account_is_refused_with_the_command_that_gives_it(open_
         quiet(kept).start()
 
 
-@pytest.mark.parametrize("step", ["making", "starting", "creating"])
+@pytest.mark.parametrize("step", ["making", "creating"])
 def test_a_start_that_was_killed_leaves_a_directory_that_starts(open_dir, eventually, step):
     kept = open_dir / "kept"
     command = [sys.executable, "-m", "airflow_provider_pgstream.emulator", "--data-dir", str(kept)]
@@ -260,19 +250,14 @@ def in_use(directory: Path) -> bool:
     return False
 
 
-@pytest.mark.parametrize("left", [["password.partial"], ["password"], ["password", "postgres.partial"]])
-def test_what_an_interrupted_start_leaves_starts(open_dir, left):
+def test_what_an_interrupted_start_leaves_starts(open_dir):
     kept = open_dir / "kept"
-    kept.mkdir()
-    for name in left:
-        if name.startswith("password"):
-            (kept / name).write_text("half\n")
-        else:
-            (kept / name).mkdir()
-            (kept / name / "PG_VERSION").write_text("18\n")
+    (kept / "postgres.partial").mkdir(parents=True)
+    (kept / "postgres.partial" / "PG_VERSION").write_text("18\n")
+    (kept / "password.partial").write_text("half")
     with quiet(kept) as server, psycopg.connect(server.dsn()) as session:
         assert session.execute("select 1").fetchone() == (1,)
-    assert not (kept / "postgres.partial").exists()
+    assert sorted(path.name for path in kept.glob("*.partial")) == []
 
 
 @as_root
