@@ -1,6 +1,6 @@
 """Which shapes of queries an engine keeps right: each is tried as ``PgStreamHook.check_query`` tries it. ::
 
-    python benchmarks/query_shapes.py DSN [--seeds 3] [--changes 50] [--only NAME]
+    python benchmarks/query_shapes.py DSN [--seeds 3] [--changes 40] [--only NAME]
 
 The tables and the shapes stand in ``query_shapes/``. What is found is kept there in a file for each engine
 and version, and docs/query-support.md is written anew from all of these files.

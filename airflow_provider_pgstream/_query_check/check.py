@@ -62,7 +62,7 @@ class CheckOptions:
     :param shrink_seconds: how long a smaller counterexample is searched for.
     """
 
-    changes: int = 50
+    changes: int = 40
     seed: int = 1
     sample: bool = True
     shrink_seconds: float = 10.0
