@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_pgstream import __version__
+
 __all__ = [
     "get_provider_info",
 ]
@@ -18,7 +20,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-pgstream",
         "name": _INTEGRATION,
         "description": "Stream tables of the PostgreSQL extension pg_stream.",
-        "versions": ["0.1.0"],
+        "versions": [__version__],
         "integrations": [
             {
                 "integration-name": _INTEGRATION,
