@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pgstream._arguments import one_of
 
-REFRESH = ("auto", "always", "never")
+REFRESH = ("auto", "always", "unpopulated", "never")
 WAIT_FOR = ("populated", "fresh")
 OWN_TO_CONSISTENT = (("auto", "populated"), ("never", "populated"))
 TIMEOUT = 3600.0
@@ -70,7 +70,7 @@ class GateSettings:
     """
     How one model's stream table is gated.
 
-    :param refresh: ``auto``, ``always`` or ``never``.
+    :param refresh: ``auto``, ``always``, ``unpopulated`` or ``never``.
     :param wait_for: ``populated`` or ``fresh``.
     :param consistent: all stream tables of the group are refreshed as of one moment behind their gates.
     :param postgres_conn_id: the connection; None for the one of the profile mapping.
@@ -119,6 +119,8 @@ class GateSettings:
             for key, value in own.items()
             if key in known
         }
+        if self.refresh == "auto" and not self.consistent and "refresh" in config:
+            merged.setdefault("refresh", str(config["refresh"]).lower())  # what the model says to dbt
         try:
             return replace(self, **merged)
         except ValueError as error:
@@ -136,10 +138,20 @@ class GateSettings:
             return None
         if self.consistent:
             return "unpopulated"  # so that those that read it can be created
-        if self.refresh == "always":
-            return "always"
+        if self.refresh in ("always", "unpopulated"):
+            return self.refresh
         if not config_is_known:
             return "unattended"
         if model_config(config, "schedule", "1m") is None:
             return "always"
         return None if model_config(config, "initialize", True) else "unpopulated"
+
+    def on_suspended(self, config: Mapping[str, Any]) -> str:
+        """
+        Return what the refresh operator does with a paused stream table, by dbt's own rule.
+
+        One that its model pauses is left alone, and so is one that nothing but a default refreshes.
+        """
+        status = model_config(config, "status")
+        paused = isinstance(status, str) and status.upper() in ("PAUSED", "SUSPENDED")
+        return "skip" if paused or self.refresh == "auto" else "fail"
