@@ -142,9 +142,9 @@ def test_dbt_killed_between_drop_and_create_leaves_the_old_table(totals):
     assert totals.sql("select count(*) from order_totals") == rows
 
 
-def test_a_post_hook_that_fails_leaves_the_old_table(totals):
+def test_a_post_hook_that_fails_leaves_the_old_table_where_it_is_recreated(totals):
     before = totals.stream_table("order_totals")
-    totals.model("order_totals", QUERY, post_hook="select 1 / 0")
+    totals.model("order_totals", QUERY, post_hook="select 1 / 0", on_query_change="recreate")
     result = totals.run()
     assert not result.success
     assert "division by zero" in result.messages["order_totals"]

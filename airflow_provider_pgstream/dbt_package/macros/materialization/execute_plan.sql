@@ -5,7 +5,7 @@
         {%- do plan.update({'action': 'replace'}) -%}
         {%- do pgstream._take_creation_lock(table) -%}
     {%- endif -%}
-    {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'build_plain': 'built'}[plan.action] -%}
+    {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'swap': 'swapped', 'build_plain': 'built'}[plan.action] -%}
     {%- set creates = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if creates and found.oid is not none -%}
         {%- do pgstream._log_dependents(table, pgstream._dependents(found.oid)) -%}
@@ -16,6 +16,8 @@
     {%- elif creates -%}
         {%- do pgstream._run_attempt(table, done, pgstream._creation_steps(plan, found, table, query, settings)) -%}
         {%- do create_indexes(table) -%}
+    {%- elif plan.action == 'swap' -%}
+        {%- do pgstream._swap(table, found, query, settings) -%}
     {%- elif plan.action == 'alter' -%}
         {%- do pgstream._run_attempt(table, done, pgstream._alter_steps(table, plan.changes)) -%}
     {%- endif -%}
@@ -25,7 +27,7 @@
         {%- endif -%}
     {%- endif -%}
     {%- set said = done if plan.action == 'nothing' else done ~ ': ' ~ plan.reason -%}
-    {%- if plan.action in ('replace', 'alter', 'requery') -%}
+    {%- if plan.action in ('replace', 'alter', 'requery', 'swap') -%}
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ' is ' ~ said) -%}
     {%- endif -%}
     {%- do store_raw_result('main', message=said, code=done, rows_affected='-1') -%}

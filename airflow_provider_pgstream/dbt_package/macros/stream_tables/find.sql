@@ -15,6 +15,7 @@
             st.is_populated,
             st.consecutive_errors,
             has_table_privilege({{ pgstream._literal(engine.catalog) }}, 'update') as may_rename,
+            has_table_privilege({{ pgstream._literal(engine.dependencies) }}, 'update') as may_move_readers,
             exists (select from {{ engine.dependencies }} as d where d.source_relid = c.oid and d.source_type = 'STREAM_TABLE') as is_read,
             c.oid is distinct from st.{{ engine.relid }} as storage_is_gone,
             exists (
