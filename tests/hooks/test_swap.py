@@ -56,7 +56,7 @@ def names(orders: Any) -> list[str]:
 
 def is_right(orders: Any, hook: PgStreamHook) -> None:
     for name in (NAME, READER):
-        hook.refresh(name)
+        hook.refresh(name, on_busy="wait")  # a reader may be recomputed by the scheduler meanwhile
         assert hook.verify(name).equal, name
 
 
