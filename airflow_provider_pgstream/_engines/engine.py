@@ -138,6 +138,10 @@ class Engine:
         taken for another, whatever the query is.
     :param dies_of_missing_grants: whether a create by a role without rights to its catalog ends the server.
     :param keeps_buffers: whether change buffers and guard functions outlive what they were made for.
+    :param alter_to_same: SQL over ``st``: arguments with which an alter changes nothing, but makes the engine
+        forget what it remembers of a stream table by its name; None where it remembers nothing.
+    :param buffers_of_read: whether a stream table that others read has a change buffer of its own, made with
+        its first reader.
     :param kept_in: a relation of its schema where versions note positions and clean-up themselves: there,
         nobody else may store the one or do the other.
     :param repairs: the functions that make the next refresh a full one there, the best first.
@@ -192,6 +196,8 @@ class Engine:
     mixes_up_keys: bool = False
     dies_of_missing_grants: bool = False
     keeps_buffers: bool = False
+    alter_to_same: str | None = None
+    buffers_of_read: bool = False
     kept_in: str | None = None
     repairs: tuple[str, ...] = ()
     unfinished: str = "needs_reinit = true"

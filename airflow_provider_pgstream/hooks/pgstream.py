@@ -245,7 +245,8 @@ class PgStreamHook(PostgresHook):
             drives it.
         :param initialize: populate it now; else nothing does before a refresh.
         :param status: the status to give it, ``PAUSED`` included.
-        :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or recreate it, where it differs.
+        :param if_exists: ``fail``; ``skip``; ``replace``: alter it where it differs, or let a new one take
+            its place with all that stands on it; or ``recreate``: drop it instead, unless something reads it.
         :param lock_timeout: seconds to wait for the writers of the sources.
         :param check_query: try a new query first, as :class:`PgStreamCreateOperator` does.
         :param settings: what only some engines have, as :class:`PgStreamCreateOperator` takes it.

@@ -28,8 +28,9 @@ class PgStreamCreateOperator(PgStreamOperator):
     :param refresh_mode: ``DIFFERENTIAL`` or ``FULL``; on pg_trickle also ``AUTO`` or ``IMMEDIATE``.
     :param initialize: populate it now; if not, nothing does before a refresh (templated).
     :param status: the status to give it, such as ``PAUSED``.
-    :param if_exists: ``fail``; ``skip`` it; or ``replace`` it: alter it where that is enough, else drop it
-        and create it again, unless something reads it.
+    :param if_exists: ``fail``; ``skip`` it; ``replace`` it: alter it where that is enough, else let a new one
+        take its place, with its views, readers, grants, comments and indexes; or ``recreate`` it: drop it
+        instead, unless something reads it.
     :param lock_timeout: seconds to wait for the writers of its sources.
     :param check_query: what to do with a new or changed query that its engine gets wrong, which is tried
         first and remembered: ``fail``; ``warn``; ``full``: create it in FULL mode; or ``off``: do not try it.
@@ -75,7 +76,7 @@ class PgStreamCreateOperator(PgStreamOperator):
         self.check_query = one_of("check_query", check_query, CHECK_QUERY)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create it in one transaction."""
+        """Create it, or do with the one that is there what was asked."""
         names = self._names()
         if len(names) > 1:
             raise InvalidStreamTable(f"one query makes one stream table, not {', '.join(names)}")

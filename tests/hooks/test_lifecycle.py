@@ -58,19 +58,19 @@ def test_existing_table_is_left_alone_or_replaced_as_asked(orders: Any, hook: Pg
     assert hook.get(NAME).query == QUERY
     assert hook.create(NAME, QUERY, schedule="1h", if_exists="replace").outcome == "unchanged"
     assert hook.create(NAME, QUERY, schedule="2h", if_exists="replace").outcome == "altered"
-    recreated = "replaced" if IS_FIRST else "altered"  # which has an alter for it
-    assert hook.create(NAME, QUERY, schedule=None, if_exists="replace").outcome == recreated
+    unscheduled = "replaced" if IS_FIRST else "altered"  # which has an alter for it
+    assert hook.create(NAME, QUERY, schedule=None, if_exists="replace").outcome == unscheduled
     assert hook.get(NAME).schedule is None
     fewer = f"{QUERY} having sum(amount) > 10"
-    assert hook.create(NAME, fewer, schedule=None, if_exists="replace").outcome == recreated
+    assert hook.create(NAME, fewer, schedule=None, if_exists="replace").outcome == "replaced"
     assert rows(orders, f"select customer_id from {NAME}") == [(2,)]
 
 
-def test_table_that_something_reads_is_not_replaced(orders: Any, hook: PgStreamHook) -> None:
+def test_table_that_something_reads_is_not_recreated(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     orders.sql(f"create view public.big as select customer_id from {NAME}")
     with pytest.raises(DependentObjectsExist, match=r"view public\.big"):
-        hook.create(NAME, QUERY.replace("sum", "max"), schedule="1h", if_exists="replace")
+        hook.create(NAME, QUERY.replace("sum", "max"), schedule="1h", if_exists="recreate")
     assert hook.get(NAME).query == QUERY
 
 

@@ -119,6 +119,8 @@ ENGINE = Engine(
     keeps_most_right=True,
     dies_of_missing_grants=True,
     keeps_buffers=True,
+    alter_to_same="schedule => coalesce(st.schedule, 'calculated'), tier => st.refresh_tier",
+    buffers_of_read=True,
     # Later versions; the one that was tried has it not.
     kept_in="pgt_change_buffers",
     repairs=("reinitialize_stream_table", "repair_stream_table"),

@@ -13,9 +13,16 @@
 
 {% macro _attempted(table, purpose, error, keep_error) %}
     {%- if error and not keep_error -%}
-        {%- do pgstream._fail('stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ purpose ~ ': ' ~ error) -%}
+        {%- do pgstream._fail(pgstream._sentence_of_attempt(table, purpose, error)) -%}
     {%- endif -%}
     {{ return(error) }}
+{% endmacro %}
+
+
+{# An error that is a sentence of ours says itself what could not be done. #}
+{% macro _sentence_of_attempt(table, purpose, error) %}
+    {%- set subject = 'stream table ' ~ pgstream._qualified_name(table) -%}
+    {{ return(error if error.startswith(subject) else subject ~ ' could not be ' ~ purpose ~ ': ' ~ error) }}
 {% endmacro %}
 
 
@@ -110,5 +117,7 @@ end
 {# The hint on an engine's error, and no page of its backtrace. #}
 {% macro _explain_error() %}
             v_detail := regexp_replace(v_detail, '(\A|\n)\s*0: .*', '');
-            v_hint := coalesce({{ pgstream._hint_for('v_message', 'v_code') }}, nullif(v_hint, ''));
+            if v_code <> 'PGSNO' then  -- a sentence of ours
+                v_hint := coalesce({{ pgstream._hint_for('v_message', 'v_code') }}, nullif(v_hint, ''));
+            end if;
 {%- endmacro %}

@@ -66,6 +66,8 @@
         'keeps_most_right': false,
         'dies_of_missing_grants': false,
         'keeps_buffers': false,
+        'alter_to_same': none,
+        'buffers_of_read': false,
         'keeps_read_tables': false,
         'scheduler_populates': true,
         'kept_in': none,

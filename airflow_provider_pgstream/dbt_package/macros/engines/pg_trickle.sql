@@ -88,6 +88,8 @@
         'keeps_most_right': true,
         'dies_of_missing_grants': true,
         'keeps_buffers': true,
+        'alter_to_same': "schedule => coalesce(st.schedule, 'calculated'), tier => st.refresh_tier",
+        'buffers_of_read': true,
         'keeps_read_tables': true,
         'scheduler_populates': false,
         'kept_in': 'pgt_change_buffers',

@@ -6,7 +6,7 @@
 #}
 {% macro _create_populated(table, done, found, query, settings) %}
     {%- set is_beside = (found.kind is not none or found.is_stream_table) and found.may_rename -%}
-    {%- set new = pgstream._successor_of(table) if is_beside else table -%}
+    {%- set new = pgstream._beside(table, '__next') if is_beside else table -%}
     {%- set steps = [
         pgstream._drop_steps(new, pgstream._find(new) if is_beside else found),
         pgstream._schema_steps(table, found),
@@ -17,7 +17,7 @@
     {%- do create_indexes(new) -%}
     {%- set outcome = pgstream._refresh(new, done) -%}
     {%- if outcome.error -%}
-        {%- do pgstream._discard(new, outcome.error | replace(pgstream._qualified_name(new), pgstream._qualified_name(table))) -%}
+        {%- do pgstream._discard([new], outcome.error | replace(pgstream._qualified_name(new), pgstream._qualified_name(table))) -%}
     {%- endif -%}
     {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'populated')) -%}
     {%- do run_query('begin') -%}
@@ -37,16 +37,22 @@
         {%- set error = pgstream._run_attempt(table, done, steps, keep_error=true) -%}
         {%- if error -%}
             {%- do run_query('rollback') -%}
-            {%- do pgstream._discard(new, 'stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ done ~ ': ' ~ error) -%}
+            {%- do pgstream._discard([new], 'stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ done ~ ': ' ~ error) -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 
 
-{# Drops what could not be populated, and fails with the error that says why. #}
-{% macro _discard(new, error) %}
-    {%- set another = pgstream._run_steps(new, 'dropped', pgstream._drop_steps(new, pgstream._find(new)), keep_error=true) -%}
-    {%- do pgstream._fail(error ~ ('\nand ' ~ pgstream._qualified_name(new) ~ ', which is not finished, could not be dropped again: ' ~ another if another else '')) -%}
+{# Drops what could not be populated, or not take its place, and fails with the error that says why. #}
+{% macro _discard(relations, error) %}
+    {%- set errors = [error] -%}
+    {%- for one in relations -%}
+        {%- set another = pgstream._run_steps(one, 'dropped', pgstream._drop_steps(one, pgstream._find(one)), keep_error=true) -%}
+        {%- if another -%}
+            {%- do errors.append('and ' ~ pgstream._qualified_name(one) ~ ', which is not finished, could not be dropped again: ' ~ another) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do pgstream._fail(errors | join('\n')) -%}
 {% endmacro %}
 
 
@@ -60,11 +66,4 @@
 {# Whether a run that creates the stream table gives it its rows. #}
 {% macro _populates(settings) %}
     {{ return(settings.initialize or settings.refresh in ('always', 'unpopulated') or settings.wait_for_populated > 0) }}
-{% endmacro %}
-
-
-{# Where the successor of a stream table is populated: its own name, cut to what PostgreSQL can hold. #}
-{% macro _successor_of(table) %}
-    {%- set name = table.identifier.encode('utf-8')[:57].decode('utf-8', 'ignore') ~ '__next' -%}
-    {{ return(api.Relation.create(database=table.database, schema=table.schema, identifier=name, type='table')) }}
 {% endmacro %}

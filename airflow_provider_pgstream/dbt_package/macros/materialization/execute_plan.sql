@@ -5,7 +5,7 @@
         {%- do plan.update({'action': 'replace'}) -%}
         {%- do pgstream._take_creation_lock(table) -%}
     {%- endif -%}
-    {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'build_plain': 'built'}[plan.action] -%}
+    {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'swap': 'swapped', 'build_plain': 'built'}[plan.action] -%}
     {%- if plan.action in ('alter', 'replace') -%}
         {#- As dbt's own materialized views say it, for who reads its debug log. -#}
         {%- do log('Applying ' ~ plan.action | upper ~ ' to: ' ~ table) -%}
@@ -20,6 +20,8 @@
     {%- elif creates -%}
         {%- do pgstream._run_attempt(table, done, pgstream._creation_steps(plan, found, table, query, settings)) -%}
         {%- do create_indexes(table) -%}
+    {%- elif plan.action == 'swap' -%}
+        {%- do pgstream._swap(table, found, query, settings) -%}
     {%- elif plan.action == 'alter' -%}
         {%- do pgstream._run_attempt(table, done, pgstream._alter_steps(table, plan.changes)) -%}
     {%- endif -%}
@@ -29,7 +31,7 @@
         {%- endif -%}
     {%- endif -%}
     {%- set said = done if plan.action == 'nothing' else done ~ ': ' ~ plan.reason -%}
-    {%- if plan.action in ('replace', 'alter', 'requery') -%}
+    {%- if plan.action in ('replace', 'alter', 'requery', 'swap') -%}
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ' is ' ~ said) -%}
     {%- endif -%}
     {%- set is_empty = creates and plan.action != 'build_plain' and not pgstream._populates(settings) -%}

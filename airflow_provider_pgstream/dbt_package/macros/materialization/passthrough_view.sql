@@ -33,6 +33,10 @@
             join pg_catalog.pg_depend as d on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
             where c.oid = to_regclass({{ pgstream._literal(view.include(database=false) | string) }})
                 and d.refobjid = to_regclass({{ pgstream._literal(table.include(database=false) | string) }})
+        ) and (
+            {{ pgstream._columns_in_order('to_regclass(' ~ pgstream._literal(view.include(database=false) | string) ~ ')') }}
+        ) = (
+            {{ pgstream._columns_in_order('to_regclass(' ~ pgstream._literal(table.include(database=false) | string) ~ ')') }}
         ) as yes
     {%- endset -%}
     {{ return(pgstream._rows(query)[0].yes) }}

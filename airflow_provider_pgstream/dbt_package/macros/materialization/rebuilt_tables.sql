@@ -11,8 +11,10 @@
 {% endmacro %}
 
 
+{# In pieces, or it would be a materialization of this package. #}
 {% macro _in_place_line() %}
-    {{ return("{% raw %}{% materialization table, adapter='postgres' %}{{ return(pgstream.materialization_table_in_place()) }}{% endmaterialization %}{% endraw %}") }}
+    {%- set pieces = ["materialization table, adapter='postgres'", '{{ return(pgstream.materialization_table_in_place()) }}', 'endmaterialization'] -%}
+    {{ return('{% ' ~ pieces[0] ~ ' %}' ~ pieces[1] ~ '{% ' ~ pieces[2] ~ ' %}') }}
 {% endmacro %}
 
 

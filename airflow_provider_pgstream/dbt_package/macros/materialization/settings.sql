@@ -12,6 +12,7 @@
         'status': pgstream._status_setting(),
         'refresh': pgstream._refresh_setting(),
         'wait_for_populated': pgstream._wait_setting(),
+        'on_query_change': pgstream._choice(pgstream._key('on_query_change'), pgstream._setting_of(config, 'on_query_change', 'swap'), ['SWAP', 'RECREATE', 'FAIL']) | lower,
         'on_configuration_change': pgstream._choice(pgstream._key('on_configuration_change'), config.get('on_configuration_change', 'apply') | string, ['APPLY', 'CONTINUE', 'FAIL']) | lower,
     })) }}
 {% endmacro %}

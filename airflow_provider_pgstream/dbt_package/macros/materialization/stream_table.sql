@@ -24,7 +24,7 @@
         {%- do pgstream._refuse_others(table, found.mark, 'model ' ~ model.name) -%}
     {%- endif -%}
     {%- set plan = pgstream._plan(found, query, settings) -%}
-    {%- if plan.action in ('create', 'replace') -%}
+    {%- if plan.action in ('create', 'replace', 'swap') -%}
         {#- Another process may have created it while this one waited for the lock. -#}
         {%- do pgstream._take_creation_lock(table) -%}
         {%- set found = pgstream._find(table) -%}
@@ -36,7 +36,7 @@
     {%- set view = pgstream._create_passthrough_view(table) -%}
     {%- do pgstream._apply_indexes_grants_and_docs(table, view, plan, found) -%}
     {%- do pgstream._warn_if_unserved(settings) -%}
-    {%- if plan.action in ('create', 'replace', 'requery') -%}
+    {%- if plan.action in ('create', 'replace', 'requery', 'swap') -%}
         {%- do pgstream._warn_of_missing_key(query, settings) -%}
         {%- do pgstream._warn_of_rebuilt_tables() -%}
     {%- endif -%}

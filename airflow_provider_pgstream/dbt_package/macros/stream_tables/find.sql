@@ -18,6 +18,7 @@
             has_table_privilege({{ pgstream._literal(engine.catalog) }}, 'update') as may_rename,
             {{ pgstream._mark_of('c') }} as mark,
             pg_has_role(c.relowner, 'usage') as may_mark,
+            has_table_privilege({{ pgstream._literal(engine.dependencies) }}, 'update') as may_move_readers,
             exists (select from {{ engine.dependencies }} as d where d.source_relid = c.oid and d.source_type = 'STREAM_TABLE') as is_read,
             c.oid is distinct from st.{{ engine.relid }} as storage_is_gone,
             exists (
