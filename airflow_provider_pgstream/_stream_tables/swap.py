@@ -24,7 +24,8 @@ from airflow_provider_pgstream._stream_tables.holders import Holders, locked_out
 from airflow_provider_pgstream._stream_tables.lifecycle import alter_call, drop_table
 from airflow_provider_pgstream._stream_tables.lookup import fetch
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
-from airflow_provider_pgstream._stream_tables.refresh import own_table, refresh
+from airflow_provider_pgstream._stream_tables.refresh import refresh
+from airflow_provider_pgstream._stream_tables.refresh_at import own_table
 from airflow_provider_pgstream._stream_tables.spec import Spec
 from airflow_provider_pgstream.exceptions import DependentObjectsExist, RefreshInProgress
 from airflow_provider_pgstream.models import StreamTable

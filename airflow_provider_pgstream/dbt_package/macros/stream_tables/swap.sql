@@ -2,7 +2,7 @@
     A swap: a stream table with another query, or on a source that was rebuilt, takes the place of the old one. It is
     populated beside that, as `name__next`, which holds nobody, and takes its name, views and readers in one short
     transaction. Until then the old one is what readers see, and where anything fails, it stays. What it does to them is in
-    the provider's decision 8.
+    the provider's decision 9.
 #}
 {% macro _swap(table, found, query, settings) %}
     {%- set new = pgstream._beside(table, '__next') -%}
