@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -342,10 +343,23 @@ def served_project(
     project = Project(project_directory, engine_dsn).start_afresh()
     clean_served_database(project)
     project.sql(ORDERS)
+    await_scheduler(project)
     yield project
     clean_served_database(project)
     if server:
         server.stop_scheduler()
+
+
+def await_scheduler(project: Project) -> None:
+    """Wait until the scheduler is there: one may end when what it drives is dropped, and is started anew."""
+    seen = (
+        "select count(*) from pg_stat_activity "
+        "where datname = current_database() and %s in (backend_type, application_name)"
+    )
+    deadline = time.monotonic() + 60
+    while project.sql(seen, ENGINE.scheduler_process) == [(0,)]:
+        assert time.monotonic() < deadline, "no scheduler serves the database"
+        time.sleep(0.1)
 
 
 def clean_served_database(project: Project) -> None:

@@ -266,15 +266,12 @@ def test_refresh_all_goes_on_where_a_change_buffer_cannot_be_cleaned(project):
         "select 'pgtrickle_changes.changes_' || source_stable_name from pgtrickle.pgt_change_tracking "
         "where source_relid = 'numbers'::regclass"
     )[0]
-    project.sql("create function refuse() returns trigger language plpgsql as 'begin raise ''no''; end'")
     project.sql("insert into numbers values (2, 2)")
     assert project.operation("pgstream_refresh", "{model_name: bad}").success
-    project.sql(
-        f"create trigger refuse before delete on {buffer} for each statement execute function refuse()"
-    )
+    project.sql(f"create rule refuse as on delete to {buffer} do instead select 1 / 0")
     add_order(project)
     result = project.operation("pgstream_refresh_all")
-    assert "public.bad: ERROR stream table public.bad could not be refreshed: no" in result.text
+    assert "public.bad: ERROR stream table public.bad could not be refreshed: division by zero" in result.text
     assert "1 of 2 stream tables were not refreshed" in result.text
     assert total(project, "good") == 6050
 
