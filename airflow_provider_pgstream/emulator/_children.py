@@ -105,16 +105,11 @@ class SchedulerProcess:
         """Start the scheduler, and do not wait for it."""
         place = conninfo_to_dict(dsn)
         password = str(place.pop("password", ""))
-        bare = make_conninfo("", **place)
+        place_alone = make_conninfo("", **place)  # every user can see a process's arguments
+        command = [sys.executable, "-m", _scheduler.__name__, *self._options(), place_alone]
         with open(_supervisor.open_log(self.log), "ab") as output, put_off():
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    _scheduler.__name__,
-                    *self._options(),
-                    bare,
-                ],  # every user can see arguments
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
