@@ -46,3 +46,10 @@ def test_what_no_model_may_call_has_no_page():
 
 if __name__ == "__main__":
     LIST.write_text(listed())
+
+
+def test_every_macro_that_another_calls_is_there() -> None:
+    text = "".join(file.read_text() for file in MACROS.rglob("*.sql"))
+    defined = set(re.findall(r"\{% macro (?:default__)?(\w+)\(", text))
+    called = set(re.findall(r"\bpgstream\.(_?\w+)\(", text))
+    assert called - defined == set()

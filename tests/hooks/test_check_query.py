@@ -209,7 +209,7 @@ def test_check_that_runs_is_left_alone(orders: Any, hook: PgStreamHook, pgstream
 
 
 def test_role_that_may_not_create_is_told_the_grant(orders: Any, hook: PgStreamHook, connect_as: Any) -> None:
-    orders.sql("create role tester login")
+    orders.sql("create role tester login password 'given'")
     orders.sql(f"grant usage on schema {ENGINE.schema} to tester")
     orders.sql(f"grant select on all tables in schema {ENGINE.schema} to tester")
     orders.sql("grant select on public.orders to tester")

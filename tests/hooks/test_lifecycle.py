@@ -14,7 +14,7 @@ from airflow_provider_pgstream.exceptions import (
     StreamTableSuspended,
 )
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from tests.fixtures.engine import IS_FIRST, connect
+from tests.fixtures.engine import IS_FIRST, connect, dsn_of
 from tests.fixtures.orders import NAME, QUERY
 
 
@@ -77,7 +77,7 @@ def test_table_that_something_reads_is_not_recreated(orders: Any, hook: PgStream
 def test_creation_waits_for_another_creation_of_whatever_table(
     orders: Any, hook: PgStreamHook, in_thread: Callable[..., Any]
 ) -> None:
-    with connect(orders.connection.info.dsn) as other:
+    with connect(dsn_of(orders.connection)) as other:
         other.execute("select pg_advisory_xact_lock(1885827956, 1)")
         creation = in_thread(lambda: hook.create(NAME, QUERY, schedule="1h"))
         while not rows(orders, "select count(*) from pg_locks where locktype = 'advisory' and not granted")[

@@ -17,7 +17,7 @@ from airflow_provider_pgstream._stream_tables.spec import Spec
 from airflow_provider_pgstream.exceptions import DependentObjectsExist, PgStreamError, SourceLocked
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
 from tests.contract.killing import Dying, Killed
-from tests.fixtures.engine import ENGINE, connect
+from tests.fixtures.engine import ENGINE, connect, dsn_of
 from tests.fixtures.orders import NAME, QUERY
 
 COUNTED = "select customer_id, sum(amount) as total, count(*) as n from public.orders group by customer_id"
@@ -201,7 +201,7 @@ def test_readers_and_writers_wait_for_nothing_and_never_find_it_empty(
 ) -> None:
     read.sql("insert into public.orders select i, i % 1000, i from generate_series(10, 20000) as i")
     hook.refresh(NAME)
-    dsn = read.connection.info.dsn
+    dsn = dsn_of(read.connection)
     is_over = False
 
     def watch(query: str) -> float:
@@ -225,7 +225,7 @@ def test_readers_and_writers_wait_for_nothing_and_never_find_it_empty(
 
 def test_a_reader_that_stays_ends_it_by_name_and_leaves_the_old_one(read: Any, hook: PgStreamHook) -> None:
     before = hook.get(NAME)
-    with connect(read.connection.info.dsn) as other:
+    with connect(dsn_of(read.connection)) as other:
         other.execute("select * from public.big")
         with pytest.raises(SourceLocked, match=r"not swapped: the lock on public\.order_totals"):
             swap(hook, lock_timeout=1.0)
@@ -262,7 +262,7 @@ def test_killed_after_any_step_the_old_one_works_and_the_next_swap_succeeds(
 
     def open_session() -> Any:
         return psycopg.connect(
-            read.connection.info.dsn,
+            dsn_of(read.connection),
             autocommit=True,
             row_factory=psycopg.rows.dict_row,
             prepare_threshold=None,

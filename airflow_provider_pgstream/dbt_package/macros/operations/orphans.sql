@@ -25,7 +25,7 @@
     {%- set places = [] -%}
     {%- for node in pgstream._stream_table_models() -%}
         {%- set table = pgstream._table_of(node) -%}
-        {%- do places.extend([pgstream._qualified_name(table), pgstream._qualified_name(pgstream._successor_of(table))]) -%}
+        {%- do places.extend([pgstream._qualified_name(table), pgstream._qualified_name(pgstream._beside(table, '__next'))]) -%}
     {%- endfor -%}
     {%- set query %}
         select st.{{ engine.schema_name }} as schema, st.{{ engine.name }} as name, {{ pgstream._mark_of('c') }} as mark

@@ -67,7 +67,7 @@
 {% macro _configured(table, key, default) %}
     {%- for node in pgstream._stream_table_models() -%}
         {%- set own = pgstream._table_of(node) -%}
-        {%- if own.schema == table.schema and table.identifier in (own.identifier, pgstream._successor_of(own).identifier) -%}
+        {%- if own.schema == table.schema and table.identifier in (own.identifier, pgstream._beside(own, '__next').identifier) -%}
             {{ return(pgstream._setting_of(node.config, key, default)) }}
         {%- endif -%}
     {%- endfor -%}
