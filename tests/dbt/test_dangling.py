@@ -42,7 +42,7 @@ def test_what_reads_a_recreated_table_is_made_anew_or_warned_of_and_marked(proje
     for operation in ("pgstream_check_cdc_health", "pgstream_check_freshness"):
         assert "public.b: ERROR it reads what is gone or was recreated" in project.operation(operation).text
 
-    assert project.run().messages["b"] == "recreated: a source of it is gone or was recreated"
+    assert project.run().messages["b"] == "swapped: a source of it is gone or was recreated"
     result = project.run("--full-refresh")
     assert result.success
     assert "makes it anew" not in result.text

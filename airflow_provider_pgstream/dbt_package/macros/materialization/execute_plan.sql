@@ -6,9 +6,9 @@
         {%- do pgstream._take_creation_lock(table) -%}
     {%- endif -%}
     {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'swap': 'swapped', 'build_plain': 'built'}[plan.action] -%}
-    {%- if plan.action in ('alter', 'replace') -%}
+    {%- if plan.action in ('alter', 'replace', 'swap') -%}
         {#- As dbt's own materialized views say it, for who reads its debug log. -#}
-        {%- do log('Applying ' ~ plan.action | upper ~ ' to: ' ~ table) -%}
+        {%- do log('Applying ' ~ ('ALTER' if plan.action == 'alter' else 'REPLACE') ~ ' to: ' ~ table) -%}
     {%- endif -%}
     {%- set creates = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if creates and found.oid is not none -%}
