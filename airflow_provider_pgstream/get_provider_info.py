@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_pgstream import __version__
-
 __all__ = [
     "get_provider_info",
 ]
@@ -20,7 +18,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-pgstream",
         "name": _INTEGRATION,
         "description": "Stream tables of the PostgreSQL extension pg_stream.",
-        "versions": [__version__],
+        "versions": ["0.1.0"],
         "integrations": [
             {
                 "integration-name": _INTEGRATION,
@@ -31,7 +29,6 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks.pgstream"),
         "operators": _modules(
             "operators.alter",
-            "operators.check",
             "operators.create",
             "operators.drop",
             "operators.refresh",

@@ -21,7 +21,6 @@ __all__ = [
     "Diagnosis",
     "HealthCheck",
     "WatermarkGroup",
-    "QueryVerdict",
 ]
 
 
@@ -420,42 +419,3 @@ class WatermarkGroup(Row):
     max_watermark: datetime | None
     sources_with_watermark: int
     sources_total: int
-
-
-@dataclass(frozen=True)
-class QueryVerdict(Row):
-    """
-    What became of a query that was tried on its engine, with small data and by random changes.
-
-    :param verdict: ``right``; ``wrong``: rows differ after a refresh; ``fails``: a refresh, or a change of
-        its sources, raises an error; ``refused``: the stream table cannot be created; ``unknown``: it cannot
-        be tried.
-    :param sentence: what was found, and what to do.
-    :param query: the query.
-    :param refresh_mode: the mode in which it was tried.
-    :param engine: the extension's name.
-    :param version: the extension's version.
-    :param changes: how many transactions were made, each with a refresh and a comparison behind it.
-    :param seed: what brings the same changes again.
-    :param counterexample: SQL to paste into psql that shows it, the fewest rows and changes that were found;
-        it may hold values of the tables' rows.
-    :param checked_at: when that was.
-    :param seconds: how long it took; 0 for what was kept from an earlier check.
-    """
-
-    verdict: str
-    sentence: str
-    query: str
-    refresh_mode: str
-    engine: str
-    version: str
-    changes: int
-    seed: int
-    counterexample: str | None = None
-    checked_at: datetime | None = None
-    seconds: float = 0.0
-
-    @property
-    def is_right(self) -> bool:
-        """Whether nothing was found wrong."""
-        return self.verdict == "right"

@@ -47,7 +47,7 @@ profile: noop
 models:
   noop:
     floor: {+materialized: floor}
-    stream_table: {+materialized: stream_table, +schedule: null, +refresh: never}
+    stream_table: {+materialized: stream_table, +schedule: null}
     materialized_view: {+materialized: materialized_view}
 """
 

@@ -50,8 +50,6 @@ def what_next(flights: Flights, url: str | None, *, own_server: bool) -> None:
         say("                      trigger flight_delays again, with another month of 2013")
     if url or own_server:
         say(f"  the database        {flights.psql()}")
-        if not own_server:
-            say(f"                      its password: {flights.password}")
         say(f"                      select name, status, staleness from {STATUS[flights.engine]};")
     if not url:
         say("  the web UI          scripts/demo --ui   (Airflow and the server run on until Ctrl-C)")

@@ -31,22 +31,6 @@ pgstream_python() {
     echo "$python"
 }
 
-# Which Python an environment is made with: for some another one than that on PATH, so that each version is tried.
-pgstream_python_for() {
-    case $1 in
-        airflow-3.0) wanted=3.12 ;;
-        airflow-3.1) wanted=3.13 ;;
-        *) wanted= ;;
-    esac
-    [ -n "$wanted" ] || { pgstream_python && return; }
-    for python in "$(command -v "python$wanted" || :)" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$wanted".*/bin/python; do
-        # What pyenv puts on PATH may be there for a version that is switched off.
-        if "$python" -c '' 2>/dev/null; then echo "$python" && return; fi
-    done
-    echo "$0: Python $wanted is not on this machine: '$1' is tried with another one" >&2
-    pgstream_python
-}
-
 pgstream_uv() {
     uv=.envs/boot/bin/uv
     if [ ! -x "$uv" ]; then
@@ -73,7 +57,7 @@ pgstream_env() {
     name=$1
     pins=constraints/$name.txt
     env_dir=$PWD/.envs/$name
-    python=$(pgstream_python_for "$name") || return 1
+    python=$(pgstream_python) || return 1
     extra=constraints/$name.no-deps.txt
     [ -e "$extra" ] || extra=/dev/null
     stamp=$(echo "$PWD"; "$python" --version; cksum "$pins" "$extra" pyproject.toml)

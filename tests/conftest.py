@@ -168,8 +168,6 @@ def connection_json(dsn: str, conn_type: str = "postgres") -> str:
             "login": unquote(url.username or ""),
             "password": unquote(url.password or ""),
             "schema": url.path.lstrip("/"),
-            # The queries of the tests are not all such that a real engine keeps them right.
-            "extra": {"trust": "engine"} if TEST_DSN else {},
         }
     )
 

@@ -22,7 +22,7 @@ PACKAGE = "airflow_provider_pgstream"
 ROOT = Path(__file__).parents[1]
 SNAPSHOT = Path(__file__).with_name("interface.txt")
 MACRO = re.compile(r"{%-? macro ((?:pgstream_\w+|drop_all\w+|star|loaded_at_query)\(.*?\)) -?%}")
-TEST_OR_MATERIALIZATION = re.compile(r"^{% ((?:test|materialization) .*?) %}", re.MULTILINE)
+TEST_OR_MATERIALIZATION = re.compile(r"{% ((?:test|materialization) .*?) %}")
 
 
 def interface() -> list[str]:

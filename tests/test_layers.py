@@ -12,7 +12,6 @@ PACKAGE = "airflow_provider_pgstream"
 ROOT = Path(__file__).parents[1]
 ABOVE = (
     "assets",
-    "check",
     "hooks",
     "operators",
     "sensors",
@@ -24,11 +23,10 @@ ABOVE = (
 )
 # What the modules of each room must not import, of this package and of others.
 FORBIDDEN = {
-    "_engines": ("airflow", "_stream_tables", "_query_check", "models", "_events", "_arguments", *ABOVE),
-    "_stream_tables": ("airflow", "_query_check", "_events", *ABOVE),
-    "_query_check": ("airflow", "_events", *ABOVE),
-    "_arguments": ("airflow", "_stream_tables", "_query_check", *ABOVE),
-    "models": ("airflow", "_stream_tables", "_query_check", *ABOVE),
+    "_engines": ("airflow", "_stream_tables", "models", "_events", "_arguments", *ABOVE),
+    "_stream_tables": ("airflow", "_events", *ABOVE),
+    "_arguments": ("airflow", "_stream_tables", *ABOVE),
+    "models": ("airflow", "_stream_tables", *ABOVE),
     "_events": ("airflow", *ABOVE),
     "hooks": ("operators", "sensors", "triggers", "cosmos", "emulator"),
     "triggers": ("operators", "sensors", "cosmos", "emulator"),
@@ -46,7 +44,6 @@ FORBIDDEN = {
 }
 PUBLIC = (
     "assets",
-    "check",
     "cosmos",
     "dbt",
     "emulator",

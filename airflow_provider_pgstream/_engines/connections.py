@@ -22,7 +22,6 @@ class Place:
     :param conn_id: the Airflow connection it was reached by.
     :param login: the role it was reached as.
     :param engine: the engine that the connection's extra names, for a database that has several.
-    :param trust: whose word the connection's extra says is enough: ``checked`` or ``engine``.
     """
 
     database: str | None
@@ -31,7 +30,6 @@ class Place:
     conn_id: str
     login: str | None = None
     engine: str | None = None
-    trust: str | None = None
 
     @property
     def uri(self) -> str:
@@ -81,7 +79,7 @@ def target(
     """
     Return the target for the fields of an Airflow connection.
 
-    What libpq knows of ``extra`` is kept (``sslmode``, ``options`` …), ``engine`` and ``trust``; the rest is
+    What libpq knows of ``extra`` is kept (``sslmode``, ``options`` …), and ``engine``; the rest is
     Airflow's own.
 
     :param database: the connection's ``schema``, or what a hook was given instead.
@@ -99,7 +97,6 @@ def target(
         conn_id=conn_id,
         login=arguments.get("user"),
         engine=(extra or {}).get("engine"),
-        trust=(extra or {}).get("trust"),
     )
     return Target(
         place, {**arguments, "autocommit": True, "row_factory": dict_row, "prepare_threshold": None}

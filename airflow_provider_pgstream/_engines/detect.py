@@ -112,7 +112,6 @@ def _found(row: Mapping[str, Any]) -> Found:
         ),
         columns=frozenset(row["columns"] or ()),
         relations=frozenset(row["relations"] or ()),
-        version=str(row["version"]),
     )
 
 

@@ -52,13 +52,11 @@ class Found:
     :param arguments: the names of the arguments of each of its functions, by the function's name.
     :param columns: the columns of its catalog.
     :param relations: the tables and views of its schema.
-    :param version: the extension's version.
     """
 
     arguments: frozenset[tuple[str, frozenset[str]]] = frozenset()
     columns: frozenset[str] = frozenset()
     relations: frozenset[str] = frozenset()
-    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,20 +132,12 @@ class Engine:
         writers of the sources, and readers, new writers and every other refresh for it.
     :param loses_in_wal: whether a refresh loses what capture from the WAL has not delivered yet.
     :param needs_key: whether a differential filter goes wrong that does not select the primary key.
-    :param mixes_up_keys: whether a row that was changed, and its primary key, too, between two refreshes is
-        taken for another, whatever the query is.
     :param dies_of_missing_grants: whether a create by a role without rights to its catalog ends the server.
     :param keeps_buffers: whether change buffers and guard functions outlive what they were made for.
-    :param alter_to_same: SQL over ``st``: arguments with which an alter changes nothing, but makes the engine
-        forget what it remembers of a stream table by its name; None where it remembers nothing.
-    :param buffers_of_read: whether a stream table that others read has a change buffer of its own, made with
-        its first reader.
     :param kept_in: a relation of its schema where versions note positions and clean-up themselves: there,
         nobody else may store the one or do the other.
     :param repairs: the functions that make the next refresh a full one there, the best first.
     :param unfinished: SQL assignment that marks a stream table whose population has only begun.
-    :param keeps_most_right: whether it is believed, where nobody says otherwise, that what it refreshes by
-        changes is right.
     :param safe_settings: what a superuser has to set.
     :param found: what it offers in the database at hand.
     """
@@ -193,16 +183,12 @@ class Engine:
     waits_in_full: str | None = None
     loses_in_wal: bool = False
     needs_key: bool = False
-    mixes_up_keys: bool = False
     dies_of_missing_grants: bool = False
     keeps_buffers: bool = False
-    alter_to_same: str | None = None
-    buffers_of_read: bool = False
     kept_in: str | None = None
     repairs: tuple[str, ...] = ()
     unfinished: str = "needs_reinit = true"
     external: str = "false"
-    keeps_most_right: bool = False
     safe_settings: tuple[Setting, ...] = ()
     found: Found = Found()
 
@@ -217,16 +203,6 @@ class Engine:
     def has_relation(self, name: str) -> bool:
         """Tell whether its schema has a table or view in the database at hand."""
         return name in self.found.relations
-
-    @property
-    def is_emulated(self) -> bool:
-        """Whether it is the emulator, which computes by the query itself what it says is a change."""
-        return self.found.version.endswith(EMULATOR_SUFFIX)
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether it is believed, where nobody says otherwise."""
-        return self.keeps_most_right or self.is_emulated
 
     @property
     def keeps_positions(self) -> bool:

@@ -116,8 +116,7 @@ def _translated(
         return StreamTableFailed(f"{what}: the engine reports: {text}{hint(engine, text)}")
     if code == "42501":
         return _privilege(text, what, installation, locking)
-    is_gone = code in ("42P01", "3F000") or (code == "42883" and not engine.found.version)
-    if is_gone and re.search(rf"\b{engine.schema}\b", text):
+    if code in ("42P01", "3F000", "42883") and re.search(rf"\b{engine.schema}\b", text):
         return not_installed(place, engine)
     if creating:
         return _from_create(text, code, what, engine)

@@ -22,10 +22,6 @@ REFRESH_MODES = (DIFFERENTIAL, FULL, AUTO, IMMEDIATE)
 EXTERNAL = "EXTERNAL"
 """The orchestration mode of what only a refresh by hand refreshes."""
 
-TRUST_CHECKED = "checked"
-TRUST_ENGINE = "engine"
-"""Which queries are refreshed by their changes: those that were tried and stayed right, or all."""
-
 ORCHESTRATION_MODES = (EXTERNAL, "MANAGED")
 
 CALCULATED = "calculated"

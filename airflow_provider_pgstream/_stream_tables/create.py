@@ -3,13 +3,11 @@ Creating and replacing.
 
 A stream table is created empty, which holds its sources for a moment only, then populated at a boundary. One
 that takes another's place is populated under another name first: until it is, the old one stays as it was.
-What hangs on that passes on to the new one (:mod:`swap`), or else the old one is not replaced.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +16,8 @@ from airflow_provider_pgstream._engines.detect import Installation
 from airflow_provider_pgstream._engines.engine import Engine
 from airflow_provider_pgstream._engines.errors import exists
 from airflow_provider_pgstream._engines.programs import Pause, Program, Run
-from airflow_provider_pgstream._engines.swaps import Swap
 from airflow_provider_pgstream._engines.transactions import in_transaction
-from airflow_provider_pgstream._stream_tables import swap as swapping
+from airflow_provider_pgstream._engines.words import MAX_NAME_BYTES
 from airflow_provider_pgstream._stream_tables.admission import admit, inspect, refuse_mode, refuse_schedule
 from airflow_provider_pgstream._stream_tables.lifecycle import (
     alter_call,
@@ -38,6 +35,9 @@ from airflow_provider_pgstream._stream_tables.spec import Spec, needs_other_stor
 from airflow_provider_pgstream.exceptions import PgStreamError
 from airflow_provider_pgstream.models import RefreshResult, StreamTable
 
+NEXT = "__next"
+"""What is appended to the name of a stream table while its successor is being populated."""
+
 
 def create(name: str, spec: Spec, installation: Installation) -> Program[RefreshResult]:
     """Create a stream table, or do with an existing one what the spec says."""
@@ -53,78 +53,66 @@ def _create(name: str, spec: Spec, installation: Installation) -> Program[Refres
     if isinstance(begun, RefreshResult):
         return begun
     if begun.outcome == "created":
-        return (yield from _populate([name], spec, installation, begun))
+        return (yield from _populate(name, spec, installation, begun))
     if begun.keeps is not None:
         result = yield from requery(begun.keeps, spec, installation)
         if result is not None:
             return replace(result, outcome="altered")
         yield Pause()
         yield from in_transaction(refuse_dependents(name, installation.engine), installation, name)
-    swap = swapping.of(name, spec, installation.engine)
-    return (yield from swapping.alone(swap, replace_old(swap, spec, installation, begun)))
-
-
-def replace_old(swap: Swap, spec: Spec, installation: Installation, begun: Begun) -> Program[RefreshResult]:
-    """Populate its successor beside it, and let that take its place."""
-    name = swap.name
-    remark = yield from in_transaction(_begin_successor(swap, spec, begun), installation, name, creating=True)
-    created = [swap.tap, swap.next]
-    result = yield from _populate(created, spec, installation, replace(begun, remark=remark))
+    successor = _successor_of(name)
+    remark = yield from in_transaction(
+        _begin_successor(successor, spec, installation.engine), installation, name, creating=True
+    )
+    result = yield from _populate(successor, spec, installation, replace(begun, remark=remark))
     try:
-        if begun.swaps:
-            yield from swapping.take_place(swap, spec, installation)
-        else:
-            yield from in_transaction(_take_place(swap.next, name, installation.engine), installation, name)
+        yield from in_transaction(_take_place(successor, name, installation.engine), installation, name)
     except PgStreamError as error:
-        raise (yield from _discard(created, installation, error)) from None
+        raise (yield from _discard(successor, installation, error)) from None
     return result
 
 
 @dataclass(frozen=True)
-class Begun:
+class _Begun:
     """
     How it goes on.
 
     :param outcome: "created" or "replaced".
     :param remark: what is to be said about what was created.
     :param keeps: the stream table, if it may be given the new query instead of being replaced.
-    :param swaps: whether what hangs on the old one passes on to the new one.
     """
 
     outcome: str
     remark: str | None = None
     keeps: StreamTable | None = None
-    swaps: bool = False
 
 
-def _begin(name: str, spec: Spec, engine: Engine) -> Program[RefreshResult | Begun]:
+def _begin(name: str, spec: Spec, engine: Engine) -> Program[RefreshResult | _Begun]:
     """Create it empty where there is none; return how to go on, or what was done."""
     yield from lock_creation(spec.lock_timeout)
     table = (yield from fetch(engine, [name])).get(name)
     if table is None:
-        return Begun("created", (yield from _create_empty(name, spec, engine)))
+        return _Begun("created", (yield from _create_empty(name, spec, engine)))
     if _is_unfinished(table, spec):
-        return Begun("created")
+        return _Begun("created")
     if spec.if_exists == "fail":
         raise exists(name)
     if spec.if_exists == "skip":
         return RefreshResult("skipped", data_timestamp=table.data_timestamp, reason="it exists already")
     if not _must_be_recreated(table, spec, engine):
         return (yield from _alter_to(table, spec, engine))
-    if (yield from swapping.can_swap(table, spec, engine)):
-        return Begun("replaced", swaps=True)
     if _is_altered_to(table, spec) and (yield from can_requery(table, spec, engine)):
-        return Begun("replaced", keeps=table)
+        return _Begun("replaced", keeps=table)
     yield from refuse_dependents(name, engine)
-    return Begun("replaced")
+    return _Begun("replaced")
 
 
-def _begin_successor(swap: Swap, spec: Spec, begun: Begun) -> Program[str | None]:
+def _begin_successor(successor: str, spec: Spec, engine: Engine) -> Program[str | None]:
     yield from lock_creation(spec.lock_timeout)
-    yield from swapping.drop_leftovers(swap)
-    remark = yield from _create_empty(swap.next, spec, swap.engine)
-    left_out = (yield from swapping.prepare(swap)) if begun.swaps else None
-    return "; ".join(one for one in (remark, left_out) if one) or None
+    left_behind = (yield from fetch(engine, [successor])).get(successor)
+    if left_behind is not None:
+        yield from drop_table(left_behind, engine)
+    return (yield from _create_empty(successor, spec, engine))
 
 
 def _create_empty(name: str, spec: Spec, engine: Engine) -> Program[str | None]:
@@ -150,12 +138,9 @@ def _create_empty(name: str, spec: Spec, engine: Engine) -> Program[str | None]:
     return (yield from inspect(name, spec, engine))
 
 
-def _populate(
-    created: Sequence[str], spec: Spec, installation: Installation, begun: Begun
-) -> Program[RefreshResult]:
-    """Populate the last of what was created, and give it its status; drop all of it if that fails."""
+def _populate(name: str, spec: Spec, installation: Installation, begun: _Begun) -> Program[RefreshResult]:
+    """Populate what was created empty, and give it the status that it is to have; drop it if that fails."""
     engine = installation.engine
-    name = created[-1]
     try:
         refreshed = None
         if spec.initialize and spec.refresh_mode != words.IMMEDIATE:
@@ -165,7 +150,7 @@ def _populate(
             status = _set_status(name, spec.status, engine)
             yield from in_transaction(status, installation, name)
     except PgStreamError as error:
-        raise (yield from _discard(created, installation, error)) from None
+        raise (yield from _discard(name, installation, error)) from None
     after = (yield from fetch(engine, [name]))[name]
     because = after.unattended_because
     result = refreshed or RefreshResult(begun.outcome)
@@ -188,25 +173,26 @@ def _take_place(successor: str, name: str, engine: Engine) -> Program[None]:
     yield Run(queries.rename(engine, successor, name))
 
 
-def _discard(
-    names: Sequence[str], installation: Installation, error: PgStreamError
-) -> Program[PgStreamError]:
-    """Drop what could not be populated, or not take its place, and return the error that says why."""
+def _discard(name: str, installation: Installation, error: PgStreamError) -> Program[PgStreamError]:
+    """Drop what could not be populated, and return the error that says why it could not."""
     yield Pause()
     try:
-        yield from in_transaction(_drop_those_there(names, installation.engine), installation, names[-1])
+        yield from in_transaction(_drop_if_there(name, installation.engine), installation, name)
     except PgStreamError as another:
-        unfinished = f"{names[-1]}, which is not finished, could not be dropped again"
-        return type(error)(f"{error}; and {unfinished}: {another}")
+        return type(error)(f"{error}; and {name}, which is empty, could not be dropped again: {another}")
     return error
 
 
-def _drop_those_there(names: Sequence[str], engine: Engine) -> Program[None]:
+def _drop_if_there(name: str, engine: Engine) -> Program[None]:
     yield from lock_creation()
-    for name in names:
-        table = (yield from fetch(engine, [name])).get(name)
-        if table is not None:
-            yield from drop_table(table, engine)
+    table = (yield from fetch(engine, [name])).get(name)
+    if table is not None:
+        yield from drop_table(table, engine)
+
+
+def _successor_of(name: str) -> str:
+    schema, table = name.split(".", 1)
+    return f"{schema}.{table.encode()[: MAX_NAME_BYTES - len(NEXT)].decode(errors='ignore')}{NEXT}"
 
 
 def _is_unfinished(table: StreamTable, spec: Spec) -> bool:

@@ -25,7 +25,6 @@ from airflow_provider_pgstream._stream_tables.boundary import Boundary
 from airflow_provider_pgstream._stream_tables.hazards import Way, way_to_refresh
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
 from airflow_provider_pgstream._stream_tables.trial import UNDO, Trial, trial_refresh
-from airflow_provider_pgstream._stream_tables.trust import trusting
 from airflow_provider_pgstream.exceptions import (
     CaptureBroken,
     PgStreamError,
@@ -91,8 +90,7 @@ class Evidence:
         warnings = list(table.concerns)
         at = Boundary(position=(yield Run(boundaries.position(engine))).rows[0]["position"])
         try:
-            options = trusting(RefreshOptions(), installation)
-            way = yield from way_to_refresh(table, options, at, engine)
+            way = yield from way_to_refresh(table, RefreshOptions(), at, engine)
         except CaptureBroken as error:
             # What was lost is what a comparison finds.
             warnings.append(str(error))

@@ -12,7 +12,6 @@ from airflow_provider_pgstream._engines.programs import Program, Run
 from airflow_provider_pgstream._stream_tables.boundary import Boundary
 from airflow_provider_pgstream._stream_tables.options import RefreshOptions
 from airflow_provider_pgstream._stream_tables.sources import check_sources, check_views
-from airflow_provider_pgstream._stream_tables.trust import distrust
 from airflow_provider_pgstream.exceptions import CaptureBroken, InsufficientPrivilege
 from airflow_provider_pgstream.models import StreamTable
 
@@ -27,12 +26,10 @@ class Way:
 
     :param full: recomputed, and not by its changes.
     :param reason: why, if nobody asked for it.
-    :param is_distrusted: whether that is because its query is not known to stay right.
     """
 
     full: bool
     reason: str | None = None
-    is_distrusted: bool = False
 
     @property
     def is_reinit(self) -> bool:
@@ -42,7 +39,7 @@ class Way:
     @property
     def tells_of_changes(self) -> bool:
         """Whether its position tells which changes it has not read, though it may be recomputed."""
-        return not self.full or self.reason == DISTRUST or self.is_distrusted
+        return not self.full or self.reason == DISTRUST
 
 
 def way_to_refresh(table: StreamTable, options: RefreshOptions, at: Boundary, engine: Engine) -> Program[Way]:
@@ -61,8 +58,6 @@ def way_to_refresh(table: StreamTable, options: RefreshOptions, at: Boundary, en
     sources = (yield Run(boundaries.hazards(engine), values)).rows
     _refuse_row_security(table, sources)
     reason = _reason_for_full(table, sources, engine)
-    if not (options.full or reason) and (distrusted := (yield from distrust(table, options, engine))):
-        return Way(full=True, reason=distrusted, is_distrusted=True)
     if not (options.full or reason):
         _refuse_lost_changes(table, sources, engine)
     return Way(options.full or reason is not None, None if options.full else reason)

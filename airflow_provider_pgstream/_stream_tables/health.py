@@ -14,7 +14,6 @@ from airflow_provider_pgstream._stream_tables import schedules
 from airflow_provider_pgstream._stream_tables.lifecycle import leave_error
 from airflow_provider_pgstream._stream_tables.lookup import fetch
 from airflow_provider_pgstream._stream_tables.risks import fetch_risks
-from airflow_provider_pgstream._stream_tables.trust import untrusted
 from airflow_provider_pgstream.exceptions import PgStreamError, RefreshInProgress, SourceLocked
 from airflow_provider_pgstream.models import CdcSource, Diagnosis, EngineStatus, StreamTable
 
@@ -68,12 +67,10 @@ def diagnose(installation: Installation) -> Program[Diagnosis]:
             if error is not None:
                 failing[name] = str(error)
     risks = yield from fetch_risks(tables, installation.engine)
-    doubtful = yield from untrusted(tables, installation)
     findings = [*scheduler_findings(status, late), *status.advice, *failing.values()]
     findings += [concern for table in tables.values() for concern in table.concerns]
     findings += [source.problem for source in sources if source.problem]
     findings += [risk.sentence for risk in risks]
-    findings += doubtful
     findings += [_late(tables[name]) for name in late if name not in failing]
     return Diagnosis(status, late, failing, tuple(dict.fromkeys(findings)))
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_pgstream._arguments import one_of, parse_rendered
-from airflow_provider_pgstream._engines import words
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
 
 WHEN = ("always", "unpopulated", "unattended", "due")
 ON_BUSY = ("wait", "skip", "fail")
 ON_LOCKED = ("fail", "skip")
-TRUST = (words.TRUST_CHECKED, words.TRUST_ENGINE)
 ON_SUSPENDED = ("fail", "skip", "resume")
 
 
@@ -35,10 +33,6 @@ class RefreshOptions:
     :param max_parallel: how many that do not read each other are refreshed at once; None for 1, or with
         ``consistent`` for all.
     :param statement_timeout: seconds that the engine's refresh of one may take; None for the role's setting.
-    :param trust: whose word is enough to refresh a DIFFERENTIAL table by its changes: ``checked``, of a check
-        of its query on this engine and version, without which it is refreshed in full; or ``engine``, its
-        own, unless a check found it wrong. None: as the connection's extra says, else ``checked`` on
-        pg_stream and ``engine`` on pg_trickle.
     :param dry_run: refresh nothing, and return what would be done, in which order.
     :raises InvalidStreamTable: if a choice is not one of these.
     """
@@ -55,7 +49,6 @@ class RefreshOptions:
     consistent: bool = False
     max_parallel: int | None = None
     statement_timeout: float | None = None
-    trust: str | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -64,8 +57,6 @@ class RefreshOptions:
         one_of("on_locked", self.on_locked, ON_LOCKED)
         one_of("on_busy", self.on_busy, ON_BUSY)
         one_of("on_suspended", self.on_suspended, ON_SUSPENDED)
-        if self.trust is not None:
-            one_of("trust", self.trust, TRUST)
         if self.consistent and not self.lock_sources:
             raise InvalidStreamTable("consistent=True needs lock_sources=True: leave out lock_sources=False")
         if self.consistent and self.when != "always":

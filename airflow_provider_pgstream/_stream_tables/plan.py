@@ -18,7 +18,6 @@ from airflow_provider_pgstream._stream_tables.patience import SKIPPED_AS_BUSY, P
 from airflow_provider_pgstream._stream_tables.refresh import refresh
 from airflow_provider_pgstream._stream_tables.refresh_at import demand_whole, reason_to_skip
 from airflow_provider_pgstream._stream_tables.report import Report
-from airflow_provider_pgstream._stream_tables.trust import trusting
 from airflow_provider_pgstream.exceptions import PgStreamError, RefreshInProgress, StreamTableNotFound
 from airflow_provider_pgstream.models import RefreshResult, StreamTable
 
@@ -62,7 +61,7 @@ class RefreshPlan(RefreshOptions):
         if self.dry_run:
             return self._planned(names, tables, installation)
         if self.consistent:
-            return (yield from refresh_together(names, trusting(self, installation), installation))
+            return (yield from refresh_together(names, self, installation))
         return (yield from self._in_order(self._ordered(names, tables), tables, installation))
 
     def _ordered(self, names: Sequence[str], tables: Mapping[str, StreamTable]) -> list[str]:

@@ -36,7 +36,6 @@ from airflow_provider_pgstream._stream_tables.refresh_at import (
     refresh_at,
     written_sources,
 )
-from airflow_provider_pgstream._stream_tables.trust import trusting
 from airflow_provider_pgstream.exceptions import PgStreamError, SourceLocked, StreamTableFailed
 from airflow_provider_pgstream.models import RefreshResult, Source, StreamTable
 
@@ -62,8 +61,7 @@ def refresh(
     """
     started = time.monotonic()
     try:
-        chosen = trusting(options, installation)
-        result = yield from _Refresh(name, chosen, installation, call or call_engine).run()
+        result = yield from _Refresh(name, options, installation, call or call_engine).run()
     except SourceLocked as error:
         yield from roll_back()
         if options.on_locked == "fail":

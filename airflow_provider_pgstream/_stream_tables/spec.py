@@ -10,7 +10,7 @@ from airflow_provider_pgstream._stream_tables.settings import Settings
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
 from airflow_provider_pgstream.models import StreamTable
 
-IF_EXISTS = ("fail", "skip", "replace", "recreate")
+IF_EXISTS = ("fail", "skip", "replace")
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _refuse_copies(graph: Any, gates: Mapping[str, Any], between: set[str]) -> N
             or modes.value(node.resource_type) not in ("model", "snapshot")
         ):
             continue
-        task_id = run_task_of(rendered, unique_id).task_id
+        task_id = run_task_of(rendered).task_id
         if task_id in between and node.config.get("materialized") not in STORE_NOTHING:
             raise ValueError(
                 f"consistent=True cannot be kept: {unique_id} reads a stream table, and another stream table "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, conf
+from airflow.providers.common.compat.sdk import DAG
 from cosmos.converter import DbtToAirflowConverter
 
 from airflow_provider_pgstream._arguments import boolean
@@ -18,7 +17,6 @@ from airflow_provider_pgstream.cosmos._relation import (
     BEGAN_KEY,
     STREAM_TABLE_KEY,
     node_of,
-    pulled,
     push_relation,
     read_manifest,
     refuse_ungated,
@@ -26,7 +24,7 @@ from airflow_provider_pgstream.cosmos._relation import (
 )
 from airflow_provider_pgstream.cosmos._settings import TIMEOUT, GateSettings, is_stream_table
 from airflow_provider_pgstream.cosmos._tasks import FreshGate, GateRefresh, PopulatedGate
-from airflow_provider_pgstream.cosmos._wiring import Descendants, Edges, cannot_gate, run_task_of
+from airflow_provider_pgstream.cosmos._wiring import Descendants, Edges, run_task_of
 
 
 def gate_stream_tables(
@@ -48,17 +46,13 @@ def gate_stream_tables(
 
     :param dag_or_group: a ``DbtDag`` or ``DbtTaskGroup``, or a DAG or task group that holds some.
     :param refresh: ``"auto"`` refreshes models with ``initialize: false`` when unpopulated, and those with
-        ``schedule: null`` always, unless the model's own ``refresh`` says otherwise; ``"always"`` refreshes
-        each on every run, ``"unpopulated"`` each that was never populated, ``"never"`` none. What dbt has
-        refreshed in the same run is not refreshed again.
+        ``schedule: null`` always; ``"always"`` refreshes each on every run; ``"never"`` none.
     :param wait_for: ``"populated"``, or ``"fresh"``: data as of a moment after this run's model task began.
     :param consistent: refresh all stream tables of a group as of one moment, behind their gates and before
         anything else reads them, so that they agree with one another. ``refresh="never"`` of a model leaves
         it out.
     :param postgres_conn_id: the connection of refresh and sensor; by default that of Cosmos' profile mapping.
     :param sensor_args: further arguments of the sensors, such as ``timeout`` (seconds, by default one hour).
-        By default they wait in the triggerer where Airflow's ``[operators] default_deferrable`` says so, else
-        with ``mode="reschedule"``: never in a worker's slot.
     :param refresh_args: further arguments of the refresh operators.
     :return: the last task of each gate, by the model's id.
     :raises ValueError: if a gate would come too late in this graph, or could not know its stream table.
@@ -68,7 +62,7 @@ def gate_stream_tables(
         wait_for=wait_for,
         consistent=boolean("consistent", consistent),
         postgres_conn_id=postgres_conn_id,
-        sensor_args={"timeout": TIMEOUT, **_waiting(sensor_args or {})},
+        sensor_args={"timeout": TIMEOUT, **(sensor_args or {})},
         refresh_args=dict(refresh_args or {}),
     )
     gates: dict[str, Any] = {}
@@ -80,13 +74,6 @@ def gate_stream_tables(
     for graph in rendered:
         gates.update(_Gating(graph, settings).gate_all())
     return gates
-
-
-def _waiting(sensor_args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sensors' arguments with a way to wait that takes no slot, unless they name another."""
-    default = conf.getboolean("operators", "default_deferrable", fallback=False)
-    deferrable = sensor_args.get("deferrable", default)
-    return {"deferrable": deferrable, **({} if deferrable else {"mode": "reschedule"}), **sensor_args}
 
 
 def _rendered_in(dag_or_group: Any) -> list[DbtToAirflowConverter]:
@@ -129,11 +116,6 @@ class _Gating:
             refresh_together(self.graph, together, self.settings.refresh_args)
         return gates
 
-    @cached_property
-    def is_local(self) -> bool:
-        """Whether dbt runs on the worker, whose callback sees what it has written."""
-        return modes.execution_mode(self.graph) in modes.LOCAL
-
     @property
     def config_is_guessed(self) -> bool:
         """Whether Cosmos has read the models' files by itself, and so knows little of their configuration."""
@@ -143,16 +125,14 @@ class _Gating:
         """Let models that do not look like stream tables fail if they turn out to be some."""
         for key, node in nodes.items():
             rendered = self.graph.tasks_map.get(key)
-            run = rendered and run_task_of(rendered, node.unique_id)
+            run = rendered and run_task_of(rendered)
             if modes.value(node.resource_type) == "model" and hasattr(run, "callback"):
                 _call_after_dbt(run, refuse_ungated, node.unique_id)
 
     def gate(self, key: str, node: Any, edges: Edges) -> Any:
         """Gate one stream table, and return the last task of its gate."""
         settings = self.settings.for_model(node.unique_id, node.config)
-        run = run_task_of(self.graph.tasks_map[key], node.unique_id)
-        if self.is_local and not hasattr(run, "callback"):
-            raise ValueError(cannot_gate(run, node.unique_id))
+        run = run_task_of(self.graph.tasks_map[key])
         tasks = self.tasks(run, node, settings)
         for task in tasks:
             task.run_task_id = run.task_id
@@ -161,8 +141,6 @@ class _Gating:
         last.refresh = settings.refresh
         last.is_refreshed_with_others = settings.consistent and settings.refresh != "never"
         run.emit_datasets = False
-        if self.settings.refresh == settings.refresh == "never":
-            run.vars = {**(run.vars or {}), "pgstream_refresh": "never"}  # else dbt itself would
         edges.insert_behind(run, tasks)
         return last
 
@@ -177,8 +155,7 @@ class _Gating:
         }
         tasks: list[Any] = []
         if when := settings.refresh_when(node.config, config_is_known=not self.config_is_guessed):
-            on_suspended = settings.on_suspended(node.config)
-            arguments = {**where, "when": when, "on_suspended": on_suspended, **settings.refresh_args}
+            arguments = {**where, "when": when, **settings.refresh_args}
             tasks.append(GateRefresh(task_id=_sibling(run, "refresh"), **arguments))
         if settings.wait_for == "fresh":
             arguments = {**where, "emit_asset": True, "fresh_as_of": began, **settings.sensor_args}
@@ -191,19 +168,15 @@ class _Gating:
 
     def relation(self, run: Any, node: Any, settings: GateSettings) -> tuple[str, str]:
         """Return what stands for the stream table, and for the moment when the model's run began."""
-        if self.is_local:
+        if modes.execution_mode(self.graph) in modes.LOCAL:
             _call_after_dbt(run, push_relation, node.unique_id)
+            pulled = "{{{{ ti.xcom_pull(task_ids='{}', key='{}') }}}}".format
             return (
-                settings.stream_table or f"{{{{ {pulled(run.task_id, STREAM_TABLE_KEY)} }}}}",
-                f"{{{{ {pulled(run.task_id, BEGAN_KEY)} }}}}",
+                settings.stream_table or pulled(run.task_id, STREAM_TABLE_KEY),
+                pulled(run.task_id, BEGAN_KEY),
             )
         own_start = "{{ ti.start_date.isoformat() }}"
         return settings.stream_table or self.relation_in_manifest(node.unique_id), own_start
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """The manifest that the graph was given, read once."""
-        return read_manifest(self.graph.dbt_graph.project.manifest_path)
 
     def relation_in_manifest(self, unique_id: str) -> str:
         """
@@ -212,7 +185,7 @@ class _Gating:
         :raises ValueError: if there is no manifest, or it does not have the model.
         """
         path = self.graph.dbt_graph.project.manifest_path
-        found = node_of(self.manifest, unique_id) if path else None
+        found = node_of(read_manifest(path), unique_id) if path else None
         if found is None:
             raise ValueError(
                 f"which stream table {unique_id} makes cannot be known in execution mode "

@@ -93,15 +93,14 @@ class Preparation:
         """Return the environment in which dbt parses the project."""
         render, project = self.kwargs.get("render_config"), self.kwargs.get("project_config")
         own = getattr(render, "env_vars", None) or getattr(project, "env_vars", None) or {}
-        of_run = (self.kwargs.get("operator_args") or {}).get("env") or {}
-        return {**os.environ, **of_run, **own}
+        return {**os.environ, **own}
 
     def _lead_to_package(self) -> None:
         """Name the shipped package where the user's own variables are: Cosmos refuses two places."""
         package = {PACKAGE: str(package_path())}
         arguments, render = self.kwargs.get("operator_args") or {}, self.kwargs.get("render_config")
         if "env" in arguments or getattr(render, "env_vars", None):
-            self.kwargs["operator_args"] = {**arguments, "env": {**package, **(arguments.get("env") or {})}}
+            self.kwargs["operator_args"] = {**arguments, "env": {**(arguments.get("env") or {}), **package}}
             self._change("render_config", RenderConfig, "env_vars", package)
         else:
             self._change("project_config", ProjectConfig, "env_vars", package)

@@ -20,14 +20,6 @@ class StreamTableUngated(PgStreamError):
 STREAM_TABLE_KEY = "pgstream_stream_table"
 MODEL_KEY = "pgstream_model"
 BEGAN_KEY = "pgstream_began"
-REFRESHED_KEY = "pgstream_refreshed"
-FRESH = ("created", "recreated", "refreshed", "altered and refreshed")
-"""What dbt says it has done where the rows are those of its run."""
-
-
-def pulled(run_task_id: str, key: str) -> str:
-    """Return an expression for what a run task has pushed: in a mapped group, the one of the same index."""
-    return f"ti.xcom_pull(task_ids='{run_task_id}', key='{key}', map_indexes=ti.map_index)"
 
 
 def stream_table_of(node: Mapping[str, Any]) -> str:
@@ -72,17 +64,6 @@ def push_relation(project_dir: str, *, context: Any, unique_id: str, **_: Any) -
         return
     ti.xcom_push(key=MODEL_KEY, value=f"{node['schema']}.{node['alias']}")
     ti.xcom_push(key=STREAM_TABLE_KEY, value=stream_table_of(node))
-    ti.xcom_push(key=REFRESHED_KEY, value=has_refreshed(project_dir, node["unique_id"]))
-
-
-def has_refreshed(project_dir: str, unique_id: str) -> bool:
-    """Tell whether dbt's run has given a model's stream table the rows of now, by what it says of itself."""
-    path = Path(project_dir, "target", "run_results.json")
-    if not path.exists():
-        return False
-    results = json.loads(path.read_text())["results"]
-    codes = [each["adapter_response"].get("code") for each in results if each["unique_id"] == unique_id]
-    return bool(codes) and codes[-1] in FRESH
 
 
 def refuse_ungated(project_dir: str, *, unique_id: str, **_: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pgstream._arguments import one_of
 
-REFRESH = ("auto", "always", "unpopulated", "never")
+REFRESH = ("auto", "always", "never")
 WAIT_FOR = ("populated", "fresh")
 OWN_TO_CONSISTENT = (("auto", "populated"), ("never", "populated"))
 TIMEOUT = 3600.0
@@ -21,48 +21,9 @@ def is_stream_table(node: Any) -> bool:
     return bool(kind == "model" and node.config.get("materialized") == "stream_table")
 
 
-OF_DBT = frozenset(
-    {
-        "schedule",
-        "refresh_mode",
-        "initialize",
-        "status",
-        "stream_table_name",
-        "stream_table_schema",
-        "wait_for_populated",
-        "tier",
-        "cdc_mode",
-        "append_only",
-        "partition_by",
-        "diamond_consistency",
-        "diamond_schedule_policy",
-        "fuse",
-        "fuse_ceiling",
-        "fuse_sensitivity",
-        "max_differential_joins",
-        "max_delta_fraction",
-        "pooler_compatibility_mode",
-        "post_refresh_action",
-        "reindex_drift_threshold",
-        "orchestration_mode",
-    }
-)
-"""What the dbt package reads of a model's ``meta.pgstream``, and a gate does not."""
-
-
 def model_config(config: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """
-    Return a key of a model's config, else of its ``meta.pgstream``; null is a value.
-
-    Under ``meta`` itself, where earlier versions looked, is what is everybody's: the dbt package still takes
-    from there what could be ours, and these keys' values always could.
-    """
-    meta = config.get("meta") or {}
-    own = meta.get("pgstream")
-    for place in (config, own if isinstance(own, Mapping) else {}, meta):
-        if key in place:
-            return place[key]
-    return default
+    """Return a key of a model's config, else of its ``meta``, as the dbt package does; null is a value."""
+    return config[key] if key in config else (config.get("meta") or {}).get(key, default)
 
 
 @dataclass(frozen=True)
@@ -70,7 +31,7 @@ class GateSettings:
     """
     How one model's stream table is gated.
 
-    :param refresh: ``auto``, ``always``, ``unpopulated`` or ``never``.
+    :param refresh: ``auto``, ``always`` or ``never``.
     :param wait_for: ``populated`` or ``fresh``.
     :param consistent: all stream tables of the group are refreshed as of one moment behind their gates.
     :param postgres_conn_id: the connection; None for the one of the profile mapping.
@@ -106,21 +67,15 @@ class GateSettings:
         """
         own = (config.get("meta") or {}).get("pgstream") or {}
         known = {f.name for f in fields(self)} - {"consistent"}  # which is of a whole group
-        if not isinstance(own, Mapping) or (unknown := sorted(set(own) - known - OF_DBT)):
+        if not isinstance(own, Mapping) or (unknown := sorted(set(own) - known)):
             what = (
                 f"unknown {', '.join(unknown)}" if isinstance(own, Mapping) else f"{own!r} is not a mapping"
             )
-            raise ValueError(
-                f"meta.pgstream of {unique_id}: {what}; it may hold {', '.join(sorted(known))} for its "
-                f"gate, and {', '.join(sorted(OF_DBT))} for dbt"
-            )
+            raise ValueError(f"meta.pgstream of {unique_id}: {what}; it may hold {', '.join(sorted(known))}")
         merged: dict[str, Any] = {
             key: {**getattr(self, key), **value} if key in ("sensor_args", "refresh_args") else value
             for key, value in own.items()
-            if key in known
         }
-        if self.refresh == "auto" and not self.consistent and "refresh" in config:
-            merged.setdefault("refresh", str(config["refresh"]).lower())  # what the model says to dbt
         try:
             return replace(self, **merged)
         except ValueError as error:
@@ -138,20 +93,10 @@ class GateSettings:
             return None
         if self.consistent:
             return "unpopulated"  # so that those that read it can be created
-        if self.refresh in ("always", "unpopulated"):
-            return self.refresh
+        if self.refresh == "always":
+            return "always"
         if not config_is_known:
             return "unattended"
         if model_config(config, "schedule", "1m") is None:
             return "always"
         return None if model_config(config, "initialize", True) else "unpopulated"
-
-    def on_suspended(self, config: Mapping[str, Any]) -> str:
-        """
-        Return what the refresh operator does with a paused stream table, by dbt's own rule.
-
-        One that its model pauses is left alone, and so is one that nothing but a default refreshes.
-        """
-        status = model_config(config, "status")
-        paused = isinstance(status, str) and status.upper() in ("PAUSED", "SUSPENDED")
-        return "skip" if paused or self.refresh == "auto" else "fail"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pgstream.cosmos._relation import MODEL_KEY, REFRESHED_KEY
+from airflow_provider_pgstream.cosmos._relation import MODEL_KEY
 from airflow_provider_pgstream.exceptions import PgStreamError
 from airflow_provider_pgstream.operators import PgStreamRefreshOperator
 from airflow_provider_pgstream.sensors import PgStreamFreshnessSensor, PgStreamPopulatedSensor
@@ -38,12 +38,6 @@ def require_known(stream_table: Any, run_task_id: str, model: str) -> None:
         )
 
 
-def _pulled(context: Context, run_task_id: str, key: str) -> Any:
-    """Return what a run task has pushed: in a mapped group, the one of the same index."""
-    ti: Any = context["ti"]
-    return ti.xcom_pull(task_ids=run_task_id, key=key, map_indexes=ti.map_index)
-
-
 class _OfAModel:
     """A task behind a model's run task, whose stream table that run has named."""
 
@@ -62,13 +56,6 @@ class GateRefresh(_OfAModel, PgStreamRefreshOperator):
     """Refreshes a model's stream table before anything reads it; the asset is left to the last task."""
 
     _emits = False
-
-    def pre_execute(self, context: Any) -> None:
-        """Leave to dbt what its run has refreshed already."""
-        super().pre_execute(context)
-        if self.when == "always" and _pulled(context, self.run_task_id, REFRESHED_KEY):  # type: ignore[has-type]
-            self.log.info("dbt has refreshed %s in this run", self.stream_table)
-            self.when = "unpopulated"
 
     def _done(self, context: Context, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG002
         return super()._done({}, results)
@@ -89,8 +76,8 @@ class ConsistentRefresh(PgStreamRefreshOperator):
 
     def _emit(self, context: Context, results: Mapping[str, Mapping[str, Any]]) -> None:
         """Emit the assets of the stream tables, and of the models' views where those lie elsewhere."""
-        models = [_pulled(context, run, MODEL_KEY) for run in self.run_tasks]
-        names = zip(self.stream_table, models, strict=True)
+        pulled = [context["ti"].xcom_pull(task_ids=run, key=MODEL_KEY) for run in self.run_tasks]
+        names = zip(self.stream_table, pulled, strict=True)
         views = {model: results[name] for name, model in names if model and model != name and name in results}
         super()._emit(context, {**results, **views})
 
@@ -104,7 +91,7 @@ class _Gate(_OfAModel):
 
     def emit(self, context: Context, result: dict[str, Any]) -> None:
         """Emit the asset of the stream table, and of the model's view if that lies elsewhere."""
-        model = _pulled(context, self.run_task_id, MODEL_KEY)
+        model = context["ti"].xcom_pull(task_ids=self.run_task_id, key=MODEL_KEY)
         for seen in list(result.values()) if model and model not in result else ():
             result = {**result, model: seen}
         super().emit(context, result)  # type: ignore[misc]
@@ -117,10 +104,10 @@ class _Gate(_OfAModel):
     def _say_what_is_not_kept(self, table: StreamTable) -> None:
         if table.schedule is not None and not table.scheduler_serves:
             self.log.warning(
-                "Stream table %s has the schedule %r, but no scheduler serves this database: between "
-                "runs of dbt its rows stay as they are until somebody refreshes it. "
-                'Set refresh="always" of the gate, or meta.pgstream.refresh of %s, to refresh it in every '
-                'run; or refresh="never", to leave it to somebody else',
+                "Stream table %s has the schedule %r, but no scheduler serves this database: its rows stay "
+                'as they are until somebody refreshes it. Set refresh="always" of the gate, or '
+                'meta.pgstream.refresh of %s, to refresh it in every run; or refresh="never", to leave it to '
+                "somebody else",
                 table.name,
                 table.schedule,
                 self.model,

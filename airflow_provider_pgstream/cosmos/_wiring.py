@@ -7,37 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 
-def run_task_of(rendered: Any, unique_id: str) -> Any:
-    """
-    Return the task that runs a model: what Cosmos rendered for it, or the first of that group.
-
-    :param rendered: what Cosmos, or a node converter of the user, has made of the model.
-    :param unique_id: the model's id, for messages.
-    :raises ValueError: if that is neither a task nor a group that begins with one task.
-    """
+def run_task_of(rendered: Any) -> Any:
+    """Return the task that runs a model: what Cosmos rendered for it, or the first of that group."""
     children = getattr(rendered, "children", None)
     if children is None:
-        if not hasattr(rendered, "downstream_task_ids") or not hasattr(rendered, "dag"):
-            raise ValueError(cannot_gate(rendered, unique_id))
         return rendered
-    first = [
-        task for task in children.values() if not getattr(task, "upstream_task_ids", set()) & children.keys()
-    ]
-    if len(first) != 1 or hasattr(first[0], "children"):
-        raise ValueError(cannot_gate(rendered, unique_id))
-    return first[0]
-
-
-def cannot_gate(rendered: Any, unique_id: str) -> str:
-    """Return the sentence about what a node converter made of a stream table."""
-    what = type(rendered).__name__
-    name = getattr(rendered, "task_id", None) or getattr(rendered, "group_id", None)
-    made = f"{what} {name}" if name else what
-    return (
-        f"{unique_id} is a stream table, and a node converter made {made} of it, behind which no gate can be "
-        "put: return the task that Cosmos makes of a model, or a group in which "
-        "everything else waits for that task; or leave the model to Cosmos"
-    )
+    (run,) = (task for task in children.values() if not task.upstream_task_ids & children.keys())
+    return run
 
 
 def upstream_of(dag: Any, tasks: Iterable[Any]) -> set[str]:

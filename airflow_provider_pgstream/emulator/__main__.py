@@ -13,16 +13,14 @@ import psycopg
 from airflow_provider_pgstream.emulator import _interrupts
 from airflow_provider_pgstream.emulator._dresses import DRESSES
 from airflow_provider_pgstream.emulator._errors import EmulatorError
-from airflow_provider_pgstream.emulator._passwords import read_password
 from airflow_provider_pgstream.emulator._server import PgStreamServer
-from airflow_provider_pgstream.emulator._terminals import env_file
 
 DESCRIPTION = """\
 Runs PostgreSQL 18 on 127.0.0.1 with an extension named pg_stream, or pg_trickle, that behaves as the real
 one towards its clients, and its scheduler (pg_stream's for database 'postgres' only, as the real one;
 pg_trickle's for every database that has the extension). For trying, demos and tests;
-not for data that matters. Role postgres has a random password, which is printed, unless --password-file
-gives one.
+not for data that matters. Nobody is asked for a password: whoever can reach 127.0.0.1 on this machine is
+superuser of this server.
 """
 
 
@@ -37,18 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"[{time.monotonic() - started:4.1f} s] {line}", file=sys.stderr, flush=True)
 
     try:
-        with (
-            PgStreamServer(
-                options.port,
-                options.data_dir,
-                options.bin_dir,
-                engine=options.engine,
-                scheduler=options.scheduler,
-                password=read_password(options.password_file) if options.password_file else None,
-                progress=progress,
-            ) as server,
-            env_file(options.env_file, server),
-        ):
+        with PgStreamServer(
+            options.port,
+            options.data_dir,
+            options.bin_dir,
+            engine=options.engine,
+            scheduler=options.scheduler,
+            progress=progress,
+        ) as server:
             _announce(server, time.monotonic() - started, options.data_dir)
             server.wait()
             print("the emulator's server has ended by itself", file=sys.stderr)
@@ -87,20 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--data-dir", type=Path, metavar="D", help="keep the data there (default: temporary, removed at stop)"
-    )
-    parser.add_argument(
-        "--password-file",
-        type=Path,
-        metavar="F",
-        help="the password of role postgres, in the first line of this file (default: the one that "
-        "--data-dir keeps, or a random one)",
-    )
-    parser.add_argument(
-        "--env-file",
-        type=Path,
-        metavar="F",
-        help="while it runs, keep this file for other terminals: `. F` there sets PGHOST, PGPASSWORD, ..., "
-        "and AIRFLOW_CONN_POSTGRES_DEFAULT",
     )
     parser.add_argument(
         "--bin-dir",

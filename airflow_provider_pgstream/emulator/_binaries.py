@@ -66,6 +66,7 @@ def reachable(binaries: Binaries, user: OsUser, copy_dir: Path) -> Binaries:
         partial = copy_dir / "postgresql.partial"
         shutil.rmtree(partial, ignore_errors=True)
         _copy_wheel(binaries.bin_dir, partial)
+        user.give(partial)
         partial.rename(copy)
     return Binaries(copy / WHEEL / "pginstall" / "bin", binaries.version, binaries.origin)
 
@@ -77,10 +78,8 @@ def _copy_wheel(bin_dir: Path, target: Path) -> None:
         if (package / part).is_dir():
             ignore = shutil.ignore_patterns("*.a", "pgxs")
             shutil.copytree(package / part, target / WHEEL / part, ignore=ignore)
-    target.chmod(0o755)
-    for path in target.rglob("*"):  # readable for the server's user, whatever the caller's umask was
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    for program in PROGRAMS:
+        (target / WHEEL / "pginstall" / "bin" / program).chmod(0o755)
 
 
 def _wheel_bin_dir() -> Path:

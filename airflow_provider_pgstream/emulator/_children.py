@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from airflow_provider_pgstream.emulator import _scheduler, _supervisor
 from airflow_provider_pgstream.emulator._binaries import Binaries
@@ -47,7 +46,6 @@ class ServerProcess:
                 text=True,
                 cwd="/",
                 env=environment(),
-                pass_fds=(self.cluster.held,),  # while the server is there, the directory is in use
                 start_new_session=True,  # a Ctrl-C in the terminal is for this process, which stops it
             )
         assert self._supervisor.stdout is not None  # noqa: S101
@@ -64,7 +62,7 @@ class ServerProcess:
         postgres = str(self.binaries.bin_dir / "postgres")
         return {
             "parent": os.getpid(),
-            "command": [postgres, *cluster.options(), "-p", str(port)],
+            "command": [postgres, "-D", str(cluster.data_dir), "-p", str(port)],
             "data_dir": str(cluster.data_dir),
             "log": str(cluster.server_log),
             "remove": str(cluster.directory) if cluster.temporary else None,
@@ -85,16 +83,11 @@ class ServerProcess:
 
 
 class SchedulerProcess:
-    """
-    The scheduler, beside this process; ends with it.
+    """The scheduler, beside this process; ends with it."""
 
-    :param prefix: how the names of other databases begin that it serves, where the dress serves several.
-    """
-
-    def __init__(self, log: Path, dress: Dress, prefix: str = "") -> None:
+    def __init__(self, log: Path, dress: Dress) -> None:
         self.log = log
         self.dress = dress
-        self.prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
@@ -103,29 +96,25 @@ class SchedulerProcess:
 
     def launch(self, dsn: str) -> None:
         """Start the scheduler, and do not wait for it."""
-        place = conninfo_to_dict(dsn)
-        password = str(place.pop("password", ""))
-        place_alone = make_conninfo("", **place)  # every user can see a process's arguments
-        command = [sys.executable, "-m", _scheduler.__name__, *self._options(), place_alone]
-        with open(_supervisor.open_log(self.log), "ab") as output, put_off():
+        with open(self.log, "ab") as output, put_off():
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", _scheduler.__name__, *self._options(), dsn],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment() | {"PGPASSWORD": password},
+                env=environment(),
                 start_new_session=True,
             )
 
     def _options(self) -> list[str]:
-        return ["--parent", str(os.getpid()), "--engine", self.dress.extension, "--prefix", self.prefix]
+        return ["--parent", str(os.getpid()), "--engine", self.dress.extension]
 
     def await_session(self, dsn: str) -> None:
         """Return when the scheduler has a session on the server.
 
         :raises EmulatorError: if it ends instead.
         """
-        query = "select from pg_stat_activity where application_name = %s and datname = current_database()"
+        query = "select from pg_stat_activity where application_name = %s"
         deadline = time.monotonic() + PATIENCE
         with psycopg.connect(dsn, autocommit=True) as connection:
             while connection.execute(query, [self.dress.scheduler_name]).fetchone() is None:

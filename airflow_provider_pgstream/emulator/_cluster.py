@@ -7,21 +7,20 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from airflow_provider_pgstream.emulator._binaries import MAJOR, Binaries
-from airflow_provider_pgstream.emulator._directory import hold, make_kept, make_temporary
 from airflow_provider_pgstream.emulator._dresses import Dress
 from airflow_provider_pgstream.emulator._errors import EmulatorError
 from airflow_provider_pgstream.emulator._extension_files import install_extension
-from airflow_provider_pgstream.emulator._files import owner_of, read_own_line, write_private
 from airflow_provider_pgstream.emulator._interrupts import put_off
 from airflow_provider_pgstream.emulator._os_user import OsUser
 
 INITDB = (
     "--username=postgres",
-    "--auth=scram-sha-256",
+    "--auth=trust",
     "--encoding=UTF8",
     "--locale=C",
     "--locale-provider=builtin",
@@ -46,51 +45,70 @@ THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Cluster:
-    """
-    A server's directory: ``postgres/``, which is the server's user's own, and what only the caller can write.
-
-    That is ``password``, which only the caller can read, the configuration, ``share/`` with the extension,
-    and the logs.
-    """
+    """One directory that holds all that a server needs and leaves: ``postgres/``, ``share/`` and the logs."""
 
     def __init__(self, directory: Path | None, user: OsUser, dress: Dress) -> None:
         self.dress = dress
         self.temporary = directory is None
         self.user = user
-        self.directory = make_kept(directory, user) if directory else make_temporary(user)
-        self.held = hold(self.directory)
+        self.directory = self._kept(directory) if directory else self._throwaway()
         self.data_dir = self.directory / "postgres"
-        self.config_file = self.directory / "postgresql.conf"
-        self.hba_file = self.directory / "pg_hba.conf"
         self.share_dir = self.directory / "share"
         self.server_log = self.directory / "server.log"
         self.scheduler_log = self.directory / "scheduler.log"
-        self._password_file = self.directory / "password"
+
+    def _throwaway(self) -> Path:
+        for parent in (None, "/tmp", "/var/tmp"):  # noqa: S108  TMPDIR may be closed to the server's user
+            directory = Path(tempfile.mkdtemp(prefix="pgstream-", dir=parent)).resolve()
+            self.user.give(directory)
+            if self.user.can("-w", directory):
+                return directory
+            directory.rmdir()
+        raise EmulatorError(
+            f"no temporary directory is open to the operating-system user '{self.user.label}', as whom "
+            "PostgreSQL runs: set TMPDIR to one that is"
+        )
+
+    def _kept(self, directory: Path) -> Path:
+        directory = directory.absolute()
+        new = not directory.exists()
+        if ":" in str(directory):
+            raise EmulatorError(
+                f"--data-dir {directory}: PostgreSQL finds no extension under a path with a ':'"
+            )
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            found = {entry.name for entry in directory.iterdir()}
+        except OSError as error:
+            raise EmulatorError(f"--data-dir {directory} cannot be used: {error.strerror}") from None
+        if found and "postgres" not in found and "postgres.partial" not in found:
+            raise EmulatorError(
+                f"--data-dir {directory} is neither empty nor made by the emulator: name a new or empty one"
+            )
+        if not found:
+            self.user.give(directory)
+        if not self.user.can("-w", directory):
+            if new:
+                directory.rmdir()
+            raise EmulatorError(
+                f"--data-dir {directory} is closed to the operating-system user '{self.user.label}', "
+                "as whom PostgreSQL runs: name a directory that this user can reach and write to"
+            )
+        return directory
 
     def is_new(self) -> bool:
         """Return whether there is no data directory yet."""
-        return not os.path.lexists(self.data_dir)
+        return not self.data_dir.exists()
 
-    def password(self) -> str | None:
-        """Return the password of role ``postgres`` as it was kept, if it was."""
-        return read_own_line(self._password_file)
-
-    def keep_password(self, password: str) -> None:
-        """Keep the password of role ``postgres`` for the next start, readable for the caller alone."""
-        if password != self.password():
-            write_private(self._password_file, password + "\n")
-
-    def initialise(self, binaries: Binaries, password: str, options: Sequence[str] = ()) -> None:
-        """Make the data directory, whole or not at all.
-
-        :param options: of ``initdb``, beside those that it always gets.
-        """
+    def initialise(self, binaries: Binaries, password: str) -> None:
+        """Make the data directory, whole or not at all."""
         partial = self.directory / "postgres.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        self.user.make_own(partial)
-        password_file = self.directory / "password.initdb"  # the only way that it takes one from a program
-        write_private(password_file, password + "\n", self.user)
-        arguments = [*INITDB, *options, f"--pwfile={password_file}", "-D", str(partial)]
+        password_file = self.directory / "password"  # the only way that initdb takes one from a program
+        password_file.touch(mode=0o600)
+        password_file.write_text(password + "\n")
+        self.user.give(password_file)
+        arguments = [*INITDB, f"--pwfile={password_file}", "-D", str(partial)]
         complaint = self._initdb([str(binaries.bin_dir / "initdb"), *arguments])
         password_file.unlink()
         if complaint:
@@ -110,7 +128,6 @@ class Cluster:
                     cwd="/",
                     env=environment(),
                     start_new_session=True,
-                    pass_fds=(self.held,),  # if this process is killed, nobody comes before initdb has ended
                     **self.user.popen_arguments(),
                 )
             _, said = process.communicate()
@@ -122,13 +139,16 @@ class Cluster:
             raise
         return said.strip() if process.returncode else None
 
-    def configure(self, settings: Mapping[str, str]) -> None:
-        """Write the configuration and, at the first start, who is let in and the extension's files.
+    def configure(self, settings: Mapping[str, str], authentication: str) -> None:
+        """Write the configuration and, at the first start, the extension's files.
 
-        :raises EmulatorError: if the data was made by another PostgreSQL, by another user, or with another
-            extension.
+        :raises EmulatorError: if the data was made by another PostgreSQL, or with another extension.
         """
-        self._demand_readable()
+        version = (self.data_dir / "PG_VERSION").read_text().strip()
+        if version != str(MAJOR):
+            raise EmulatorError(
+                f"--data-dir {self.directory} was made by PostgreSQL {version}, not {MAJOR}: name a new one"
+            )
         install_extension(self.share_dir, self.dress)
         values = (
             SETTINGS | self.dress.named_settings() | {"extension_control_path": f"{self.share_dir}:$system"}
@@ -136,29 +156,10 @@ class Cluster:
         values |= THROWAWAY if self.temporary else {}
         values |= settings
         lines = [f"{name} = '{_escaped(value)}'\n" for name, value in values.items()]
-        write_private(self.config_file, "".join(lines), self.user)
-        if not os.path.lexists(self.hba_file):  # what somebody has made of it stays
-            write_private(self.hba_file, "host all all 127.0.0.1/32 scram-sha-256\n", self.user)
-
-    def _demand_readable(self) -> None:
-        if not self.user.owns(self.data_dir):
-            raise EmulatorError(
-                f"{self.data_dir} belongs to user {owner_of(self.data_dir.lstat())}, and PostgreSQL would "
-                f"run as {self.user.label}: chown -R {self.user.label} {self.data_dir}, or name another"
-            )
-        version = read_own_line(self.data_dir / "PG_VERSION")
-        if version != str(MAJOR):
-            raise EmulatorError(
-                f"--data-dir {self.directory} was made by PostgreSQL {version}, not {MAJOR}: name a new one"
-            )
-
-    def options(self) -> list[str]:
-        """Return what the program ``postgres`` is told of its files."""
-        return [
-            *("-D", str(self.data_dir)),
-            *("-c", f"config_file={self.config_file}"),
-            *("-c", f"hba_file={self.hba_file}"),
-        ]
+        (self.data_dir / "postgresql.conf").write_text("".join(lines))
+        (self.data_dir / "pg_hba.conf").write_text(f"host all all 127.0.0.1/32 {authentication}\n")
+        self.user.give(self.share_dir)
+        self.user.give(self.data_dir)
 
     def complaint(self, since: int) -> str:
         """Return what the server's log has said since byte ``since`` that explains why it did not start."""
@@ -169,11 +170,10 @@ class Cluster:
         telling = [message for message in messages if not message.endswith("is shut down")]
         return " / ".join(telling[-3:]) or "its log is empty"
 
-    def leave(self) -> None:
-        """Remove a temporary directory; a kept one stays, for whoever comes next."""
+    def remove(self) -> None:
+        """Remove a temporary directory; a kept one stays."""
         if self.temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
-        os.close(self.held)
 
 
 def environment() -> dict[str, str]:

@@ -62,17 +62,6 @@ def reset(connection: Connection) -> None:
     create_database(connection, "postgres")
 
 
-def reset_one(connection: Connection, name: str) -> None:
-    """Bring one database back to how it was at first, without those whose names begin with its own and ``_``.
-
-    :param connection: a superuser's, to database ``template1``.
-    """
-    own = "select datname from pg_database where datname = %(name)s or starts_with(datname, %(name)s || '_')"
-    for (found,) in connection.execute(own, {"name": name}).fetchall():
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(found)))
-    create_database(connection, name)
-
-
 def age_stream_tables(connection: Connection, dress: Dress, seconds: float) -> None:
     """Make every stream table look as if its last refresh were ``seconds`` further away."""
     statement = sql.SQL(

@@ -9,8 +9,6 @@ from pathlib import Path
 from airflow_provider_pgstream.emulator._dresses import DRESSES, Dress
 from airflow_provider_pgstream.emulator._errors import EmulatorError
 
-# For the server's user, whatever the caller's umask is.
-READABLE, READABLE_DIRECTORY = 0o644, 0o755
 COMMON = "sql"  # the folder of what all dresses share
 
 
@@ -33,18 +31,11 @@ def install_extension(target_dir: Path, dress: Dress) -> None:
     if kept:
         _check_kept(kept, target, script, target_dir)
         return
-    for made in (target_dir, directory):
-        made.mkdir(exist_ok=True)
-        made.chmod(READABLE_DIRECTORY)
-    _write(directory / f"{dress.extension}.control", control)
-    _write(target, script)
-
-
-def _write(file: Path, text: str) -> None:
-    partial = file.with_suffix(".partial")  # an interrupt leaves no half of a script
-    partial.write_text(text, encoding="utf-8")
-    partial.chmod(READABLE)
-    partial.rename(file)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{dress.extension}.control").write_text(control, encoding="utf-8")
+    partial = target.with_suffix(".partial")  # an interrupt leaves no half of a script
+    partial.write_text(script, encoding="utf-8")
+    partial.rename(target)
 
 
 def _check_kept(kept: dict[Path, str], target: Path, script: str, target_dir: Path) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 
 from airflow_provider_pgstream.emulator._errors import EmulatorError
 
-# One of its own where somebody has made it (`useradd --system pgstream-emulator`), else `nobody`, which is
-# everywhere. Never `postgres`: on a database host that one owns the data, and peer authentication lets it in.
-CANDIDATES = ("pgstream-emulator", "nobody")
+# `postgres` where PostgreSQL is packaged, `nobody` everywhere else; neither has to be made first.
+CANDIDATES = ("postgres", "nobody")
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,14 @@ class OsUser:
         """Return the arguments of :class:`subprocess.Popen` that make a child this user."""
         return {} if self.name is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def make_own(self, directory: Path) -> None:
-        """Make an empty directory that this user alone can look into.
-
-        :param directory: in one that nobody but the caller can write to.
-        """
-        directory.mkdir(mode=0o700)
-        if self.name is not None:
-            os.chown(directory, self.uid, self.gid, follow_symlinks=False)
-
-    def owns(self, path: Path) -> bool:
-        """Return whether something is this user's, and no link."""
-        return path.lstat().st_uid == (os.geteuid() if self.name is None else self.uid)
+    def give(self, path: Path) -> None:
+        """Make this user the owner of a file, or of a directory and everything in it."""
+        if self.name is None:
+            return
+        os.chown(path, self.uid, self.gid)
+        for parent, directories, files in os.walk(path):
+            for name in [*directories, *files]:
+                os.chown(os.path.join(parent, name), self.uid, self.gid, follow_symlinks=False)
 
     def can(self, test: str, path: Path) -> bool:
         """Return whether this user passes ``test -r``, ``-w`` or ``-x`` on ``path``."""
@@ -57,7 +52,7 @@ class OsUser:
 
 
 def server_user() -> OsUser:
-    """Return the caller, or for root the first of the unprivileged users that there is.
+    """Return the caller, or for root the first unprivileged user that there is.
 
     :raises EmulatorError: for root on a machine without such a user.
     """
@@ -70,6 +65,6 @@ def server_user() -> OsUser:
             continue
         return OsUser(name, entry.pw_uid, entry.pw_gid)
     raise EmulatorError(
-        f"PostgreSQL refuses to run as root, and there is no user {' and no user '.join(CANDIDATES)}: "
-        f"start the emulator as an ordinary user, or run: useradd --system {CANDIDATES[0]}"
+        "PostgreSQL refuses to run as root, and this machine has neither a user 'postgres' nor a user "
+        "'nobody': start the emulator as an ordinary user"
     )

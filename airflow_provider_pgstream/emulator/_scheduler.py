@@ -43,17 +43,14 @@ def run_turn(dsn: str, dress: Dress) -> dict[str, str]:
         return scheduler.turn() if scheduler.interval() is not None else NOTHING
 
 
-def serve(dsn: str, dress: Dress, parent: int | None = None, prefix: str = "") -> None:
-    """Make turns until interrupted, or until ``parent`` is no longer the parent of this process.
-
-    :param prefix: how the name of any other database begins that is served, where a dress serves several.
-    """
+def serve(dsn: str, dress: Dress, parent: int | None = None) -> None:
+    """Make turns until interrupted, or until ``parent`` is no longer the parent of this process."""
     reachable = True
     while not _orphaned(parent):
         try:
             with _connect(dsn, dress.scheduler_name) as connection:
                 reachable = True
-                _serve_connected(_Scheduler(connection, dsn, dress), parent, prefix)
+                _serve_connected(_Scheduler(connection, dsn, dress), parent)
         except psycopg.Error as error:
             if reachable:
                 log.warning("no turn was made, and another will be tried: %s", _first_line(error))
@@ -61,12 +58,12 @@ def serve(dsn: str, dress: Dress, parent: int | None = None, prefix: str = "") -
             time.sleep(RETRY_SECONDS)
 
 
-def _serve_connected(scheduler: _Scheduler, parent: int | None, prefix: str) -> None:
+def _serve_connected(scheduler: _Scheduler, parent: int | None) -> None:
     with ExitStack() as sessions:
         others: dict[str, _Scheduler] = {}
         while not _orphaned(parent):
             if scheduler.dress.every_database:
-                _join(scheduler, others, sessions, prefix)
+                _join(scheduler, others, sessions)
             intervals = [_serve_once(one) for one in (scheduler, *others.values())]
             time.sleep(min((seconds for seconds in intervals if seconds), default=RETRY_SECONDS))
 
@@ -78,13 +75,13 @@ def _serve_once(scheduler: _Scheduler) -> float | None:
     return interval
 
 
-def _join(scheduler: _Scheduler, others: dict[str, _Scheduler], sessions: ExitStack, prefix: str) -> None:
+def _join(scheduler: _Scheduler, others: dict[str, _Scheduler], sessions: ExitStack) -> None:
     """Open a session in each database that has come, and forget those that have gone."""
     query = (
         "select datname from pg_database where datallowconn and not datistemplate "
-        "and datname <> current_database() and starts_with(datname, %s)"
+        "and datname <> current_database()"
     )
-    names = {name for (name,) in scheduler.connection.execute(query, [prefix])}
+    names = {name for (name,) in scheduler.connection.execute(query)}
     for gone in others.keys() - names:
         others.pop(gone).connection.close()
     for name in names - others.keys():
@@ -191,14 +188,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("dsn", help="postgresql:// URI of the database")
     parser.add_argument("--engine", choices=tuple(DRESSES), default="pg_stream", help="whose scheduler it is")
     parser.add_argument("--parent", type=int, help="end when this process id is no longer the parent's")
-    parser.add_argument("--prefix", default="", help="serve no other database whose name begins otherwise")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         # psycopg answers a KeyboardInterrupt by cancelling what runs on the server.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _interrupts.let_in()
-        serve(options.dsn, DRESSES[options.engine], options.parent, options.prefix)
+        serve(options.dsn, DRESSES[options.engine], options.parent)
     except KeyboardInterrupt:
         return 0
     return 0

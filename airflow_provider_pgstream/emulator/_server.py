@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from airflow_provider_pgstream.emulator import _databases, _passwords, _ports, _scheduler
+from airflow_provider_pgstream.emulator import _databases, _ports, _scheduler
 from airflow_provider_pgstream.emulator._binaries import find_binaries, reachable
 from airflow_provider_pgstream.emulator._children import SchedulerProcess, ServerProcess
 from airflow_provider_pgstream.emulator._cluster import Cluster
@@ -22,6 +22,7 @@ from airflow_provider_pgstream.emulator._os_user import server_user
 
 USER = "postgres"
 DATABASE = "postgres"  # the one that has the extension, and that every scheduler serves
+ANY_PASSWORD = "postgres"  # noqa: S105  what the URIs say where no password is asked for
 ATTEMPTS = 5  # at a free port, which another process may take first
 
 Part = TypeVar("Part")
@@ -39,8 +40,7 @@ class PgStreamServer:
     :param engine: which one it passes for: ``pg_stream`` or ``pg_trickle``.
     :param scheduler: run the scheduler in the background; :meth:`run_scheduler` makes single turns anyway.
     :param settings: PostgreSQL's settings and the extension's (``{"pg_stream.min_schedule_seconds": "1"}``).
-    :param password: of role ``postgres``; by default the one that is kept in ``data_dir``, or a random one.
-        Every role must show its own.
+    :param password: of role ``postgres``; with it, every role must show its own. By default nobody is asked.
     :param progress: called with a line of text at each step of the start.
     """
 
@@ -116,9 +116,8 @@ class PgStreamServer:
         binaries = reachable(found, user, cluster.directory)
         if cluster.is_new():
             self._progress(f"making a data directory for PostgreSQL {binaries.version} of {binaries.origin}")
-            _passwords.initialise(cluster, binaries, self.password)
-        cluster.configure(self.settings)
-        self.password = _passwords.known(cluster, self.password)
+            cluster.initialise(binaries, self.password or ANY_PASSWORD)
+        cluster.configure(self.settings, "scram-sha-256" if self.password else "trust")
         self._server = ServerProcess(cluster, binaries)
         self._scheduler = SchedulerProcess(cluster.scheduler_log, self._dress)
 
@@ -134,7 +133,6 @@ class PgStreamServer:
                 raise EmulatorError(f"PostgreSQL did not start: {complaint}")
 
     def _furnish(self) -> None:
-        _passwords.keep(self._started(self._cluster), self._uri("template1"))
         with self._connect("template1") as connection:
             if _databases.has_template(connection):
                 return
@@ -155,7 +153,7 @@ class PgStreamServer:
         if self._server is not None:
             self._server.stop(immediate)
         if self._cluster is not None:
-            self._cluster.leave()
+            self._cluster.remove()
         self._cluster = self._server = self._scheduler = None
 
     @contextmanager
@@ -187,20 +185,17 @@ class PgStreamServer:
 
     def dsn(self, database: str = DATABASE) -> str:
         """Return the ``postgresql://`` URI of a database, as user ``postgres``."""
-        return self._uri(self._named(database))
+        return f"postgresql://{self._place(database)}"
 
     def airflow_uri(self, database: str = DATABASE) -> str:
         """Return the value for an ``AIRFLOW_CONN_…`` variable."""
-        return self._uri(self._named(database), "postgres")
+        return f"postgres://{self._place(database)}"
 
-    def _uri(self, name: str, scheme: str = "postgresql") -> str:
-        self._demand_started()
-        password = quote(self.password or "", safe="")
-        return f"{scheme}://{USER}:{password}@{_ports.HOST}:{self.port}/{quote(name, safe='')}"
-
-    def _named(self, database: str) -> str:
-        """Return what a database is called on the server."""
-        return database
+    def _place(self, database: str) -> str:
+        self._started(self._cluster)
+        # Cosmos wants a connection with a password, whether the server asks for it or not.
+        password = quote(self.password or ANY_PASSWORD, safe="")
+        return f"{USER}:{password}@{_ports.HOST}:{self.port}/{quote(database, safe='')}"
 
     def create_database(self, name: str) -> str:
         """Create a database that has the extension, and return its DSN.
@@ -208,7 +203,7 @@ class PgStreamServer:
         pg_stream's scheduler does not serve it, pg_trickle's does.
         """
         with self._connect("template1") as connection:
-            _databases.create_database(connection, self._named(name))
+            _databases.create_database(connection, name)
         return self.dsn(name)
 
     def reset(self) -> None:
@@ -228,7 +223,7 @@ class PgStreamServer:
             ``DIFFERENTIAL``, ``REINITIALIZE``, ``SKIP``, or ``FAILED``.
         """
         if later:
-            with self._connect(self._named(DATABASE)) as connection:
+            with self._connect(DATABASE) as connection:
                 _databases.age_stream_tables(connection, self._dress, later)
         return _scheduler.run_turn(self.dsn(), self._dress)
 
@@ -249,8 +244,5 @@ class PgStreamServer:
             raise EmulatorError("the emulator is not running: call start(), or use it in a with statement")
         return part
 
-    def _demand_started(self) -> None:
-        self._started(self._cluster)
-
-    def _connect(self, name: str) -> psycopg.Connection:
-        return psycopg.connect(self._uri(name), autocommit=True, sslmode="disable", connect_timeout=10)
+    def _connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(self.dsn(database), autocommit=True, sslmode="disable", connect_timeout=10)

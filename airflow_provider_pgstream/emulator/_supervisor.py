@@ -23,13 +23,7 @@ from typing import Any
 
 PATIENCE = 10.0  # seconds that a server is given to stop before it is made to
 GLANCE = 0.1  # seconds between two looks at the parent and the server
-FEW = 4096  # bytes; a postmaster.pid has some hundred
 PR_SET_PDEATHSIG = 1
-
-
-def open_log(path: str | os.PathLike[str]) -> int:
-    """Return the descriptor of a log that only the caller can read: statements that fail stand in it."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 class Supervisor:
@@ -54,7 +48,7 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         # Whoever started this had them blocked, so that none came before there was a handler.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        with open(open_log(log), "ab") as output:
+        with open(log, "ab") as output:
             self.server = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -90,14 +84,10 @@ class Supervisor:
         return self.server.poll() is None and not self.wanted_down.is_set() and not self.orphaned()
 
     def _ready(self) -> bool:
-        # The server's user could put a link there, and this process may be root's.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            descriptor = os.open(self.data_dir / "postmaster.pid", flags)
-        except OSError:
+            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
             return False
-        with open(descriptor, "rb") as file:
-            lines = file.read(FEW).decode(errors="replace").splitlines()
         return len(lines) >= 8 and lines[0] == str(self.server.pid) and lines[7].strip() == "ready"
 
     def _stop(self) -> None:

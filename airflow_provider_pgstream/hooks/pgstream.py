@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,16 +9,13 @@ from typing import Any, TypeVar
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-from airflow_provider_pgstream._arguments import one_of, takes
+from airflow_provider_pgstream._arguments import takes
 from airflow_provider_pgstream._engines import queries
 from airflow_provider_pgstream._engines.connections import Target, target
 from airflow_provider_pgstream._engines.detect import Installation, detect, unknown
 from airflow_provider_pgstream._engines.errors import connection_failed, not_found, translate
 from airflow_provider_pgstream._engines.names import check_names
 from airflow_provider_pgstream._engines.programs import Program, Run
-from airflow_provider_pgstream._query_check.admission import CHECK_QUERY, admitted
-from airflow_provider_pgstream._query_check.check import CheckOptions, check
-from airflow_provider_pgstream._query_check.kept import check_and_keep, find
 from airflow_provider_pgstream._stream_tables import (
     capture,
     create,
@@ -45,7 +41,6 @@ from airflow_provider_pgstream.models import (
     EngineStatus,
     HealthCheck,
     HistoryEntry,
-    QueryVerdict,
     RefreshResult,
     StreamTable,
     Verification,
@@ -57,11 +52,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_SILENT = logging.getLogger(f"{__name__}.silent")
-"""Of the many refreshes of a check an engine has much to say."""
-
-_SILENT.disabled = True
 
 
 class PgStreamHook(PostgresHook):
@@ -234,7 +224,6 @@ class PgStreamHook(PostgresHook):
         status: str | None = None,
         if_exists: str = "fail",
         lock_timeout: float = 10.0,
-        check_query: str = "off",
         **settings: Any,
     ) -> RefreshResult:
         """
@@ -245,18 +234,14 @@ class PgStreamHook(PostgresHook):
             drives it.
         :param initialize: populate it now; else nothing does before a refresh.
         :param status: the status to give it, ``PAUSED`` included.
-        :param if_exists: ``fail``; ``skip``; ``replace``: alter it where it differs, or let a new one take
-            its place with all that stands on it; or ``recreate``: drop it instead, unless something reads it.
+        :param if_exists: ``fail``, ``skip``, or ``replace``: alter it, or recreate it, where it differs.
         :param lock_timeout: seconds to wait for the writers of the sources.
-        :param check_query: try a new query first, as :class:`PgStreamCreateOperator` does.
         :param settings: what only some engines have, as :class:`PgStreamCreateOperator` takes it.
         """
         chosen = Settings(**settings)
         spec = Spec(query, schedule, refresh_mode, initialize, status, if_exists, lock_timeout, chosen)
         qualified = self.resolve(name)
-        how = one_of("check_query", check_query, CHECK_QUERY)
-        chosen_spec = self._run(lambda at: admitted(qualified, spec, how, at, self.log.warning), log=_SILENT)
-        return self._run(lambda at: create.create(qualified, chosen_spec, at))
+        return self._run(lambda at: create.create(qualified, spec, at))
 
     @takes(Settings)
     def alter(
@@ -312,30 +297,6 @@ class PgStreamHook(PostgresHook):
     def verify_all(self, plan: VerifyPlan) -> VerifyReport:
         """Verify several stream tables, and do what the plan says where one differs."""
         return self._drive(plan.program(self.target.place, self._announce))
-
-    @takes(CheckOptions)
-    def check_query(
-        self, query: str, *, refresh_mode: str = "DIFFERENTIAL", keep: bool = True, **options: Any
-    ) -> QueryVerdict:
-        """
-        Try a query on this engine, before a stream table is made of it.
-
-        Its tables are copied, empty, into a schema that is dropped again; random changes of few rows are made
-        there, with a refresh and a comparison behind each.
-
-        :param query: one SELECT, its tables qualified.
-        :param refresh_mode: the mode in which it is tried.
-        :param keep: keep the verdict in the database, in ``pgstream_check.verdicts``, for whoever refreshes
-            or creates a stream table with this query.
-        :raises PgStreamError: if PostgreSQL refuses the query, or sqlglot is not installed.
-        """
-        chosen = CheckOptions(**options)
-        work = check_and_keep if keep else check
-        return self._run(lambda at: work(query, refresh_mode, chosen, at), log=_SILENT)
-
-    def query_verdict(self, query: str, *, refresh_mode: str = "DIFFERENTIAL") -> QueryVerdict | None:
-        """Return what is kept in this database about a query on this engine and version; None for nothing."""
-        return self._run(lambda at: find(query, refresh_mode, at))
 
     def trim(self, names: str | Iterable[str] | None = None) -> Mapping[str, int]:
         """Delete from the change buffers what every stream table has read; returns buffer → rows deleted."""
@@ -398,7 +359,7 @@ class PgStreamHook(PostgresHook):
         if self._session is not None:
             self._session.cancel()
 
-    def _run(self, work: Callable[[Installation], Program[T]], log: Any = None) -> T:
+    def _run(self, work: Callable[[Installation], Program[T]]) -> T:
         """Run a program that needs to know the engine, which is detected once per hook."""
 
         def program() -> Program[T]:
@@ -406,10 +367,10 @@ class PgStreamHook(PostgresHook):
                 self._installation = yield from detect(self.target.place, self._announce)
             return (yield from work(self._installation))
 
-        return self._drive(program(), log)
+        return self._drive(program())
 
-    def _drive(self, program: Program[T], log: Any = None) -> T:
-        self._session = Session(self._connector(), log or self.log, is_cancelled=self._is_cancelled)
+    def _drive(self, program: Program[T]) -> T:
+        self._session = Session(self._connector(), self.log, is_cancelled=self._is_cancelled)
         try:
             return self._session.drive(program)
         except psycopg.Error as error:

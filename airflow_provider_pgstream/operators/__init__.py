@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from airflow_provider_pgstream.operators.alter import PgStreamAlterOperator
-from airflow_provider_pgstream.operators.check import PgStreamCheckOperator
 from airflow_provider_pgstream.operators.create import PgStreamCreateOperator
 from airflow_provider_pgstream.operators.drop import PgStreamDropOperator
 from airflow_provider_pgstream.operators.refresh import PgStreamRefreshOperator
@@ -17,7 +16,6 @@ from airflow_provider_pgstream.operators.verify import PgStreamVerifyOperator
 __all__ = [
     "PgStreamAdvanceWatermarkOperator",
     "PgStreamAlterOperator",
-    "PgStreamCheckOperator",
     "PgStreamCreateOperator",
     "PgStreamDropOperator",
     "PgStreamGateSourceOperator",

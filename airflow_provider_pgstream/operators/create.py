@@ -9,7 +9,6 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_pgstream._arguments import boolean, is_template, one_of, parameters_of, takes
-from airflow_provider_pgstream._query_check.admission import CHECK_QUERY
 from airflow_provider_pgstream._stream_tables.settings import Settings
 from airflow_provider_pgstream._stream_tables.spec import IF_EXISTS
 from airflow_provider_pgstream.exceptions import InvalidStreamTable
@@ -28,12 +27,9 @@ class PgStreamCreateOperator(PgStreamOperator):
     :param refresh_mode: ``DIFFERENTIAL`` or ``FULL``; on pg_trickle also ``AUTO`` or ``IMMEDIATE``.
     :param initialize: populate it now; if not, nothing does before a refresh (templated).
     :param status: the status to give it, such as ``PAUSED``.
-    :param if_exists: ``fail``; ``skip`` it; ``replace`` it: alter it where that is enough, else let a new one
-        take its place, with its views, readers, grants, comments and indexes; or ``recreate`` it: drop it
-        instead, unless something reads it.
+    :param if_exists: ``fail``; ``skip`` it; or ``replace`` it: alter it where that is enough, else drop it
+        and create it again, unless something reads it.
     :param lock_timeout: seconds to wait for the writers of its sources.
-    :param check_query: what to do with a new or changed query that its engine gets wrong, which is tried
-        first and remembered: ``fail``; ``warn``; ``full``: create it in FULL mode; or ``off``: do not try it.
     """
 
     __doc__ = f"{__doc__}{parameters_of(Settings)}\n"
@@ -59,7 +55,6 @@ class PgStreamCreateOperator(PgStreamOperator):
         status: str | None = None,
         if_exists: str = "fail",
         lock_timeout: float = 10.0,
-        check_query: str = "fail",
         **kwargs: Any,
     ) -> None:
         chosen = {name: kwargs.pop(name, None) for name in SETTINGS}
@@ -73,10 +68,9 @@ class PgStreamCreateOperator(PgStreamOperator):
         self.status = status
         self.if_exists = one_of("if_exists", if_exists, IF_EXISTS)
         self.lock_timeout = lock_timeout
-        self.check_query = one_of("check_query", check_query, CHECK_QUERY)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create it, or do with the one that is there what was asked."""
+        """Create it in one transaction."""
         names = self._names()
         if len(names) > 1:
             raise InvalidStreamTable(f"one query makes one stream table, not {', '.join(names)}")
@@ -90,7 +84,6 @@ class PgStreamCreateOperator(PgStreamOperator):
             status=self.status,
             if_exists=self.if_exists,
             lock_timeout=self.lock_timeout,
-            check_query=self.check_query,
             **{setting: getattr(self, setting) for setting in SETTINGS},
         )
         return self._done(context, {name: result.to_json()})

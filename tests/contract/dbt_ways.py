@@ -42,7 +42,7 @@ cases:
       host: "{{ env_var('PGHOST') }}"
       port: "{{ env_var('PGPORT') | int }}"
       user: "{{ env_var('PGUSER') }}"
-      password: "{{ env_var('PGPASSWORD') }}"
+      password: x
       dbname: "{{ env_var('PGDATABASE') }}"
       schema: public
       threads: 1
@@ -125,7 +125,6 @@ def _dbt(
         "PGHOST": connection["host"],
         "PGPORT": str(connection["port"]),
         "PGUSER": connection["login"],
-        "PGPASSWORD": connection["password"],
         "PGDATABASE": connection["schema"],
         "PGOPTIONS": hook_params.get("options", ""),
     }

@@ -14,10 +14,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from airflow.providers.common.compat.sdk import DAG, conf, task_group
+from airflow.providers.common.compat.sdk import conf
 from cosmos.constants import LoadMode, TestBehavior
 
-from airflow_provider_pgstream.cosmos import PgStreamDbtDag, PgStreamDbtTaskGroup
+from airflow_provider_pgstream.cosmos import PgStreamDbtDag
 from tests.cosmos.graphs import asset_events
 
 START = {"schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
@@ -231,52 +231,3 @@ def test_where_tests_run_with_their_model_dbt_waits(run_dag, project, shop):
 
     assert states(tasks) == {"success"}
     assert shop.best() == shop.best_of_the_orders() == [("ann", 30), ("cid", 7)]
-
-
-MAPPED_TOTALS = """
-{{ config(initialize=false, alias='order_totals_' ~ var('region', 'nowhere')) }}
-select customer, sum(amount) as amount from {{ source('raw', 'orders') }}
-where customer = '{{ var('region', '') }}' group by customer
-"""
-
-
-@pytest.mark.airflow3
-def test_each_gate_of_a_mapped_group_watches_its_own_table(airflow_db, run_dag, variant, shop):
-    project = variant({"models/stream/totals.sql": MAPPED_TOTALS})
-    configs = project.configs(TestBehavior.NONE, select=["totals"])
-    with DAG("shop", **START) as dag:
-
-        @task_group
-        def of_region(region):
-            PgStreamDbtTaskGroup(group_id="models", operator_args={"vars": {"region": region}}, **configs)
-
-        of_region.expand(region=["ann", "bob"])
-
-    tasks = run_dag(dag).get_task_instances()
-
-    assert {str(ti.state) for ti in tasks} == {"success"}
-    gates = [ti for ti in tasks if ti.task_id.endswith("totals_populated")]
-    seen = {ti.map_index: list(ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)) for ti in gates}
-    assert seen == {0: ["shop_live.order_totals_ann"], 1: ["shop_live.order_totals_bob"]}
-    assert shop.rows("select customer, amount from shop_live.order_totals_ann") == [("ann", 30)]
-    assert shop.rows("select customer, amount from shop_live.order_totals_bob") == [("bob", 5)]
-
-
-@pytest.mark.airflow3
-def test_what_dbt_has_refreshed_is_not_refreshed_again_and_a_pause_fails_nothing(
-    run_dag, project, shop, capfd
-):
-    def run():
-        configs = project.configs(TestBehavior.NONE, select=["kinds"])
-        return {
-            ti.task_id: str(ti.state)
-            for ti in run_dag(PgStreamDbtDag(dag_id="shop", **START, **configs)).get_task_instances()
-        }
-
-    assert set(run().values()) == {"success"}
-    assert "dbt has refreshed shop_live.kinds in this run" in "".join(capfd.readouterr())
-    shop.order("dan", "toy", 100)
-    assert set(run().values()) == {"success"}
-    assert shop.rows("select orders from shop_live.kinds where kind = 'toy'") == [(3,)]
-    shop.execute("select pgstream.alter_stream_table('shop_live.kinds', status => 'SUSPENDED')")
-    assert set(run().values()) == {"success"}

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG, TaskGroup
 from cosmos import DbtDag, DbtTaskGroup, RenderConfig
 from cosmos.constants import LoadMode, TestBehavior
 
-from airflow_provider_pgstream.cosmos import PgStreamDbtDag, PgStreamDbtTaskGroup, _gates, gate_stream_tables
+from airflow_provider_pgstream.cosmos import PgStreamDbtDag, PgStreamDbtTaskGroup, gate_stream_tables
 from tests.cosmos.graphs import edges
 
 START = {"schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
@@ -164,46 +164,6 @@ def test_refresh_tells_which_stream_tables_are_refreshed_and_when(project, refre
 
     refreshes = [task for task in dag.tasks if task.task_id.endswith("refresh")]
     assert {task.model: task.when for task in refreshes} == expected
-
-
-def test_a_gate_never_waits_in_a_workers_slot_unless_told_to(project, monkeypatch):
-    def populated(**settings):
-        return PgStreamDbtDag(dag_id="shop", **START, **settings, **project.configs()).get_task(
-            "kinds_populated"
-        )
-
-    assert (populated().deferrable, populated().mode) == (False, "reschedule")
-    assert populated(sensor_args={"mode": "poke"}).mode == "poke"
-    assert populated(sensor_args={"deferrable": True}).deferrable is True
-    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "true")
-    assert populated().deferrable is True
-
-
-def test_what_a_model_says_to_dbt_and_its_pause_are_its_gates_rule_too(variant):
-    project = variant(
-        {
-            "models/stream/totals.sql": "{{ config(refresh='always') }} "
-            "select customer from {{ source('raw', 'orders') }}",
-            "models/stream/kinds.sql": "{{ config(schedule=none, meta={'pgstream': {'status': 'PAUSED'}}) }} "
-            "select kind from {{ source('raw', 'orders') }}",
-        }
-    )
-    dag = PgStreamDbtDag(dag_id="shop", **START, **project.configs())
-    totals, kinds = dag.get_task("totals.refresh"), dag.get_task("kinds_refresh")
-    assert (totals.when, totals.on_suspended) == ("always", "fail")
-    assert (kinds.when, kinds.on_suspended) == ("always", "skip")
-
-    never = PgStreamDbtDag(dag_id="never", **START, refresh="never", **project.configs())
-    assert never.get_task("totals.run").vars == {"pgstream_refresh": "never"}
-
-
-def test_the_manifest_is_read_once_for_a_graph(project, monkeypatch):
-    reads = []
-    read = _gates.read_manifest
-    monkeypatch.setattr(_gates, "read_manifest", lambda path: reads.append(path) or read(path))
-    monkeypatch.setattr(_gates.modes, "LOCAL", frozenset())  # as where dbt runs in a container
-    gate_stream_tables(DbtDag(dag_id="shop", **START, **project.configs()))
-    assert len(reads) == 1
 
 
 def test_a_gate_gives_up_after_an_hour_unless_told_otherwise(project):

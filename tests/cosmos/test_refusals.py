@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from datetime import UTC, datetime
 
 import cosmos
 import pytest
-from airflow.providers.common.compat.sdk import DAG, TaskGroup
-from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.common.compat.sdk import DAG
 from cosmos import DbtDag, ExecutionConfig
-from cosmos.constants import DbtResourceType, ExecutionMode, LoadMode, TestBehavior
+from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from airflow_provider_pgstream.cosmos import PgStreamDbtDag, gate_stream_tables
-from airflow_provider_pgstream.cosmos._settings import OF_DBT
-from airflow_provider_pgstream.dbt import package_path
 
 START = {"dag_id": "shop", "schedule": None, "start_date": datetime(2025, 1, 1, tzinfo=UTC)}
 INSIDE_DBT = {"test_behavior": TestBehavior.BUILD}
@@ -249,68 +245,3 @@ def test_where_dbt_runs_in_a_container_the_relation_is_the_manifests(project, tm
     assert dag.get_task("totals.populated").stream_table == "shop_live.order_totals"
     assert dag.get_task("totals.run").downstream_task_ids == {"totals.refresh"}
     assert dag.get_task("totals.populated").downstream_task_ids == {"totals.test"}
-
-
-def test_what_dbt_may_find_under_meta_pgstream_is_known_to_a_gate():
-    macros = package_path() / "macros"
-    (of_models,) = re.findall(
-        r"macro _settings_of_models.*?return\((\[.*?\])\)",
-        (macros / "read_settings.sql").read_text(),
-        re.DOTALL,
-    )
-    (of_engine,) = re.findall(
-        r"macro _known_settings_of_engine.*?return\(\{(.*?)\}\)",
-        (macros / "materialization" / "engine_settings.sql").read_text(),
-        re.DOTALL,
-    )
-    names = set(re.findall(r"'(\w+)'", of_models)) | set(re.findall(r"'(\w+)':", of_engine))
-    assert names - {"refresh"} == OF_DBT
-
-
-def _only_an_empty_task(dag, task_group, node, **_):
-    return EmptyOperator(task_id=node.name, dag=dag, task_group=task_group)
-
-
-def _two_at_once(dag, task_group, node, **_):
-    group = TaskGroup(node.name, dag=dag, parent_group=task_group)
-    for name in ("one", "two"):
-        EmptyOperator(task_id=name, dag=dag, task_group=group)
-    return group
-
-
-@pytest.mark.parametrize(
-    ("converter", "made"), [(_only_an_empty_task, "EmptyOperator"), (_two_at_once, "TaskGroup")]
-)
-def test_a_node_converter_that_leaves_nothing_to_gate_gets_a_sentence(project, converter, made):
-    converters = {DbtResourceType.MODEL: converter}
-    dag = DbtDag(**START, **project.configs(TestBehavior.NONE, node_converters=converters))
-
-    with pytest.raises(ValueError, match=f"stream table, and a node converter made {made} ") as refused:
-        gate_stream_tables(dag)
-
-    assert "return the task that Cosmos makes of a model" in str(refused.value)
-
-
-def test_the_users_own_environment_goes_before_ours(project):
-    configs = project.configs()
-    configs["operator_args"] = {"env": {"PGSTREAM_DBT_PACKAGE": "mine", "OTHER": "1"}}
-
-    dag = PgStreamDbtDag(**START, **configs)
-
-    assert dag.get_task("totals.run").env == {"PGSTREAM_DBT_PACKAGE": "mine", "OTHER": "1"}
-
-
-def test_a_package_that_is_installed_elsewhere_is_found(project, tmp_path):
-    copy = shutil.copytree(project.path, tmp_path / "shop")
-    (copy / "dbt_packages").rename(copy / "modules")
-    with (copy / "dbt_project.yml").open("a") as file:
-        file.write("\npackages-install-path: \"{{ env_var('MODULES', 'modules') }}\"\n")
-    configs = project.configs(load_method=LoadMode.DBT_LS, **INSIDE_DBT)
-    configs["project_config"] = cosmos.ProjectConfig(copy, install_dbt_deps=False)
-
-    PgStreamDbtDag(**START, **configs)
-
-    settings = next((copy / "modules").rglob("settings.sql"))
-    settings.write_text(settings.read_text().replace("_heeded_vars", "_something"))
-    with pytest.raises(ValueError, match="too old: it does not know pgstream_refresh"):
-        PgStreamDbtDag(**START, **configs)

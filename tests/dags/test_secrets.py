@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,21 +17,17 @@ from airflow.providers.common.compat.sdk import DAG, conf
 
 from airflow_provider_pgstream.operators import PgStreamRefreshOperator
 from airflow_provider_pgstream.sensors import PgStreamPopulatedSensor
-from tests.fixtures.orders import NAME, Orders
+from tests.fixtures.orders import NAME
 
 SECRET = token_hex(8)  # not to be found in the source of the DAG, which Airflow keeps, too
 
 
 @pytest.fixture
-def secret_conn_id(orders: Orders, pgstream_conn_id: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A connection to the test's database whose password is nowhere else."""
+def secret_conn_id(pgstream_conn_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A connection to the test's database that has a password, whether or not the server asks for it."""
     connection = json.loads(os.environ[f"AIRFLOW_CONN_{pgstream_conn_id.upper()}"])
-    orders.sql(f"create role keeper superuser login password '{SECRET}'")
-    fields = {**connection, "login": "keeper", "password": SECRET}
-    monkeypatch.setenv("AIRFLOW_CONN_SECRET", json.dumps(fields))
-    yield "secret"
-    orders.sql("drop owned by keeper")
-    orders.sql("drop role keeper")
+    monkeypatch.setenv("AIRFLOW_CONN_SECRET", json.dumps({**connection, "password": SECRET}))
+    return "secret"
 
 
 def kept_by_airflow() -> str:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -94,10 +93,10 @@ class Project:
         file.write_text(text)
 
     def model(self, name: str, query: str, **config: Any) -> None:
-        """Write a model; by itself a stream table that nobody refreshes. A key of ``...`` is left out."""
-        if config.get("materialized", "stream_table") == "stream_table":
-            config = {"materialized": "stream_table", "schedule": None, "refresh": "never", **config}
-        config = {key: value for key, value in config.items() if value is not ...}
+        """Write a model; a stream table with a schedule of null, unless ``config`` says otherwise."""
+        config = {"materialized": "stream_table", "schedule": None, **config}
+        if config.get("materialized") != "stream_table":
+            config.pop("schedule")
         arguments = ", ".join(f"{key}={value!r}" for key, value in config.items())
         self.write(f"models/{name}.sql", "{{ config(" + arguments + ") }}\n" + query)
 
@@ -240,8 +239,6 @@ version: "1.0"
 config-version: 2
 profile: pgstream_test
 """
-if "PGSTREAM_TEST_DSN" in os.environ:  # where not all queries of the tests are kept right
-    DBT_PROJECT += "vars: {pgstream_trust: engine}\n"
 
 SOURCES = """
 version: 2
@@ -343,23 +340,10 @@ def served_project(
     project = Project(project_directory, engine_dsn).start_afresh()
     clean_served_database(project)
     project.sql(ORDERS)
-    await_scheduler(project)
     yield project
     clean_served_database(project)
     if server:
         server.stop_scheduler()
-
-
-def await_scheduler(project: Project) -> None:
-    """Wait until the scheduler is there: one may end when what it drives is dropped, and is started anew."""
-    seen = (
-        "select count(*) from pg_stat_activity "
-        "where datname = current_database() and %s in (backend_type, application_name)"
-    )
-    deadline = time.monotonic() + 60
-    while project.sql(seen, ENGINE.scheduler_process) == [(0,)]:
-        assert time.monotonic() < deadline, "no scheduler serves the database"
-        time.sleep(0.1)
 
 
 def clean_served_database(project: Project) -> None:

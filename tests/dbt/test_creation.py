@@ -64,10 +64,9 @@ def test_nothing_changed_is_skipped(totals):
 
 
 @pytest.mark.pg_stream_only("it alters the query in place")
-def test_a_changed_query_recreates_it_where_the_model_wants_that(totals):
+def test_a_changed_query_recreates_it_and_says_why(totals):
     before = totals.stream_table("order_totals")
-    changed = TOTALS.replace("group by", "where amount > 50\ngroup by")
-    totals.model("order_totals", changed, on_query_change="recreate")
+    totals.model("order_totals", TOTALS.replace("group by", "where amount > 50\ngroup by"))
 
     result = totals.run()
 
@@ -82,8 +81,7 @@ def test_a_changed_query_recreates_it_where_the_model_wants_that(totals):
 def test_a_changed_query_of_the_same_columns_is_altered_in_place_and_keeps_what_stands_on_it(totals):
     totals.sql("create view big as select customer_id, total from order_totals where total > 10")
     before = totals.stream_table("order_totals")
-    changed = TOTALS.replace("group by", "where amount > 50\ngroup by")
-    totals.model("order_totals", changed, on_query_change="recreate")
+    totals.model("order_totals", TOTALS.replace("group by", "where amount > 50\ngroup by"))
 
     result = totals.run()
 
@@ -112,7 +110,7 @@ def test_a_changed_query_of_the_same_columns_is_altered_in_place_and_keeps_what_
 def test_a_changed_query_of_other_columns_recreates_it(totals, columns):
     before = totals.stream_table("order_totals")
     query = f"select {columns} from {{{{ source('raw', 'orders') }}}} group by customer_id"
-    totals.model("order_totals", query, on_query_change="recreate")
+    totals.model("order_totals", query)
     assert totals.run().messages["order_totals"] == "recreated: its query changed"
     assert totals.stream_table("order_totals")["oid"] != before["oid"]
     query = query.replace("{{ source('raw', 'orders') }}", "public.orders")
@@ -125,8 +123,7 @@ def test_a_changed_query_of_other_columns_recreates_it(totals, columns):
 @pytest.mark.pg_trickle_only("pg_stream cannot alter a query")
 def test_a_changed_query_that_reads_another_table_recreates_it(totals):
     totals.sql("create table others (customer_id int, amount numeric); insert into others values (1, 5)")
-    changed = TOTALS.replace("{{ source('raw', 'orders') }}", "public.others")
-    totals.model("order_totals", changed, on_query_change="recreate")
+    totals.model("order_totals", TOTALS.replace("{{ source('raw', 'orders') }}", "public.others"))
     assert totals.run().messages["order_totals"] == "recreated: its query changed"
     assert rows(totals) == [(1, 5, 1)]
 
@@ -155,7 +152,7 @@ def test_a_schedule_that_becomes_null_recreates_it_because_the_engine_cannot_alt
     before = totals.stream_table("order_totals")
     totals.model("order_totals", TOTALS, schedule=None)
 
-    assert totals.run().messages["order_totals"] == "swapped: schedule from 10m to null"
+    assert totals.run().messages["order_totals"] == "recreated: schedule from 10m to null"
     after = totals.stream_table("order_totals")
     assert after["schedule"] is None
     assert after["oid"] != before["oid"]
@@ -271,7 +268,7 @@ def test_a_table_in_error_is_rebuilt(totals):
     result = totals.run()
 
     assert result.success
-    assert result.messages["order_totals"].startswith("swapped: ")
+    assert result.messages["order_totals"].startswith("recreated: ")
     assert totals.stream_table("order_totals")["status"] == "ACTIVE"
     totals.sql("insert into orders (customer_id, amount) values (1, 1000)")
     assert totals.operation("pgstream_refresh", "{model_name: order_totals}").success
@@ -286,7 +283,7 @@ def test_a_source_recreated_under_a_new_oid_rebuilds_it_although_its_status_was_
 
     result = totals.run()
 
-    assert result.messages["order_totals"] == "swapped: a source of it is gone or was recreated"
+    assert result.messages["order_totals"] == "recreated: a source of it is gone or was recreated"
     assert rows(totals) == expected(totals)
 
 

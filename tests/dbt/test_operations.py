@@ -192,88 +192,16 @@ def test_wait_for_populated_fails_at_once_where_nothing_will_populate_it(project
     )
 
 
-STATUS_FOR_OTHERS = """
-{% macro tell_status() %}
-    {% set found = pgstream.pgstream_status(quiet=true) %}
-    {% do log('told: ' ~ found['public.a'].status ~ ' ' ~ found['public.b'].problem, info=true) %}
-{% endmacro %}
-"""
-
-
-def test_status_is_a_table_and_for_other_macros_a_dictionary(project):
+def test_status_tells_of_every_table(project):
     project.model("a", QUERY, schedule="5m")
     project.model("b", QUERY, initialize=False)
     project.model("c", QUERY, status="PAUSED", refresh_mode="FULL")
-    project.write("macros/tell_status.sql", STATUS_FOR_OTHERS)
     project.run()
-    lines = [line.split("  ") for line in project.operation("pgstream_status").text.splitlines()]
-    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-    assert ["stream table", "status", "mode", "schedule", "data", "errors"] in cells
-    assert ["public.b", "INITIALIZING", "DIFFERENTIAL", "null", "never populated", "0"] in cells
-    (c,) = [line for line in cells if line[:1] == ["public.c"]]
-    assert c[:4] == ["public.c", "SUSPENDED (paused)", "FULL", "null"]
-    assert c[4].startswith("of ")
+    text = project.operation("pgstream_status").text
+    assert "public.a: ACTIVE, DIFFERENTIAL, schedule 5m, data of " in text
+    assert "public.b: INITIALIZING, DIFFERENTIAL, schedule null, never populated" in text
+    assert "public.c: SUSPENDED (paused), FULL, schedule null" in text
     assert "public.b" not in project.operation("pgstream_status", "{model_name: a}").text
-    told = project.operation("tell_status").text
-    assert "told: ACTIVE never populated" in told
-    assert "public.c" not in told
-
-
-def test_refresh_all_takes_a_schema_a_tag_and_names_versions_among_them(project):
-    project.model("a", QUERY, tags=["nightly"])
-    project.model("b", QUERY, schema="marts", tags=["nightly"])
-    project.model("c", QUERY, schema="marts")
-    project.model("v_v1", QUERY)
-    project.model("v_v2", QUERY)
-    project.write(
-        "models/v.yml",
-        "version: 2\nmodels:\n  - name: v\n    latest_version: 2\n    versions: [{v: 1}, {v: 2}]\n",
-    )
-    result = project.run()
-    assert result.success, result.text
-
-    def refreshed(args: str) -> list[str]:
-        text = project.operation("pgstream_refresh_all", args).text
-        return [line.split(":")[0] for line in text.splitlines() if ": refreshed" in line]
-
-    assert refreshed("{schema: public_marts}") == ["public_marts.b", "public_marts.c"]
-    assert refreshed("{select: 'tag:nightly'}") == ["public.a", "public_marts.b"]
-    assert refreshed("{select: 'tag:nightly', schema: public_marts}") == ["public_marts.b"]
-    assert refreshed("{select: [v, c]}") == ["public_marts.c", "public.v_v2"]
-    assert refreshed("{select: v.v1 a}") == ["public.a", "public.v_v1"]
-    for args, sentence in (
-        (
-            "{select: 'tag:weekly'}",
-            "select has 'tag:weekly', and no stream table model of this project has that tag",
-        ),
-        ("{select: nowhere}", "no stream table model of this project has that name"),
-        ("{schema: nowhere}", "no stream table model of this project lies in schema 'nowhere'"),
-    ):
-        assert sentence in project.operation("pgstream_refresh_all", args).text
-    for name, table in (("v", "v_v2"), ("v.v1", "v_v1"), ("v_v1", "v_v1"), ("public.v_v1", "v_v1")):
-        text = project.operation("pgstream_refresh", f"{{model_name: {name}}}").text
-        assert f"public.{table}: refreshed" in text
-
-
-@pytest.mark.pg_trickle_only("pg_stream's buffers are not cleaned before a refresh")
-def test_refresh_all_goes_on_where_a_change_buffer_cannot_be_cleaned(project):
-    project.sql("create table numbers (id int primary key, v int)")
-    project.sql("insert into numbers values (1, 1)")
-    project.model("bad", "select id, v from public.numbers")
-    project.model("good", QUERY)
-    assert project.run().success
-    (buffer,) = project.sql(
-        "select 'pgtrickle_changes.changes_' || source_stable_name from pgtrickle.pgt_change_tracking "
-        "where source_relid = 'numbers'::regclass"
-    )[0]
-    project.sql("insert into numbers values (2, 2)")
-    assert project.operation("pgstream_refresh", "{model_name: bad}").success
-    project.sql(f"create rule refuse as on delete to {buffer} do instead select 1 / 0")
-    add_order(project)
-    result = project.operation("pgstream_refresh_all")
-    assert "public.bad: ERROR stream table public.bad could not be refreshed: division by zero" in result.text
-    assert "1 of 2 stream tables were not refreshed" in result.text
-    assert total(project, "good") == 6050
 
 
 def test_drop_all_drops_what_models_made_and_nothing_else(totals):

@@ -41,11 +41,11 @@ def test_a_view_that_was_dropped_comes_back(project):
     assert project.kind("order_totals") == "v"
 
 
-def test_a_changed_query_swaps_the_table_and_recreates_the_view(project):
+def test_a_changed_query_recreates_the_table_and_the_view(project):
     project.model("order_totals", QUERY, **ELSEWHERE)
     project.run()
     project.model("order_totals", QUERY.replace("as total", "as total, count(*) as n"), **ELSEWHERE)
-    assert project.run().messages["order_totals"] == "swapped: its query changed"
+    assert project.run().messages["order_totals"] == "recreated: its query changed"
     assert columns(project, "order_totals") == ["customer_id", "total", "n"]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fixtures.engine import IS_FIRST
-
 FROM = "from {{ source('raw', 'orders') }}"
 QUERY = f"select customer_id, sum(amount) as total {FROM} group by customer_id"
 
@@ -20,81 +18,6 @@ def test_refresh_always_takes_up_what_came_since(project):
     project.sql("insert into orders (customer_id, amount) values (1, 1000)")
     assert project.run().messages["t"] == "refreshed"
     assert total(project) == 6050
-
-
-def test_by_default_each_run_refreshes_what_nobody_else_does(project):
-    project.model("own", QUERY, refresh=...)
-    project.model("unserved", QUERY, refresh=..., schedule="5m")
-    project.model("never", QUERY)
-    project.model("downstream", "select sum(total) as total from {{ ref('own') }}", materialized="table")
-    project.run()
-    project.sql("insert into orders (customer_id, amount) values (1, 1000)")
-    result = project.run()
-    assert (result.messages["own"], result.messages["unserved"]) == ("refreshed", "refreshed")
-    assert result.messages["never"] == "skip"
-    assert [total(project, name) for name in ("own", "downstream", "unserved", "never")] == [
-        6050,
-        6050,
-        6050,
-        5050,
-    ]
-    assert "nothing but runs of dbt refreshes its stream table" in result.text
-
-
-def test_the_models_own_word_beats_the_auto_of_a_gate(project):
-    project.model("always", QUERY, schedule="1h", refresh="always")
-    project.model("never", QUERY)
-    project.model("of_gate", QUERY, refresh=..., meta={"pgstream": {"refresh": "never"}})
-    project.model("auto", QUERY, refresh=...)
-    project.run()
-    project.sql("insert into orders (customer_id, amount) values (1, 1000)")
-    told = "{pgstream_refresh: auto, pgstream_wait_for_populated: 60}"
-    messages = project.run("--vars", told).messages
-    assert messages == {"always": "refreshed", "never": "skip", "of_gate": "skip", "auto": "refreshed"}
-    assert [total(project, name) for name in messages] == [
-        6050 if m == "refreshed" else 5050 for m in messages.values()
-    ]
-    messages = project.run("--vars", "{pgstream_refresh: always}").messages
-    assert messages == {"always": "refreshed", "never": "refreshed", "of_gate": "skip", "auto": "refreshed"}
-
-
-def test_a_switch_to_initialize_fills_what_is_empty_whatever_its_status(project):
-    states = {"a": {"status": "ACTIVE"}, "p": {"status": "PAUSED"}, "i": {}}
-    for name, config in states.items():
-        project.model(name, QUERY, initialize=False, refresh=..., **config)
-    project.run()
-    project.sql("update pgstream.pgs_stream_tables set status = 'ACTIVE' where pgs_name = 'a'")
-    if not IS_FIRST:  # whose ACTIVE dbt fills at once
-        project.tamper("truncate a")
-        project.sql(
-            "update pgstream.pgs_stream_tables set is_populated = false, frontier = null where pgs_name = 'a'"
-        )
-    assert [total(project, name) for name in states] == [None, None, None]
-    for name, config in states.items():
-        project.model(name, QUERY, refresh=..., **config)
-    result = project.run()
-    assert result.success, result.text
-    assert [total(project, name) for name in states] == [5050, 5050, 5050]
-    assert project.stream_table("p")["status"] == "SUSPENDED"
-    assert project.stream_table("i")["status"] == "ACTIVE"
-
-
-def test_one_that_somebody_paused_is_not_refreshed_by_default_and_warned_of(project):
-    project.model("t", QUERY, refresh=...)
-    project.run()
-    project.operation("pgstream_pause", "{model_name: t}")
-    result = project.run()
-    assert result.messages["t"] == "skip"
-    assert "stream table public.t is SUSPENDED (paused) and cannot be refreshed" in result.text
-    assert not project.dbt("--warn-error", "run").success
-
-
-def test_a_scheduler_that_serves_keeps_dbt_from_refreshing_by_default(served_project):
-    project = served_project
-    project.model("kept", QUERY, refresh=..., schedule="1h")
-    project.model("own", QUERY, refresh=...)
-    project.run()
-    assert project.run().messages == {"kept": "skip", "own": "refreshed"}
 
 
 def test_refresh_unpopulated_fills_an_empty_table_and_lets_a_full_one_be(project):

@@ -254,7 +254,7 @@ def test_an_upstream_table_that_dbt_rebuilds_takes_its_stream_table_along(projec
     project.sql("insert into orders (customer_id, amount) values (1, 1000)")
     result = project.run()
     assert result.success
-    assert result.messages["t"].startswith("swapped: ")
+    assert result.messages["t"].startswith("recreated: ")
     assert project.sql("select sum(total) from t") == [(6050,)]
 
 

@@ -49,23 +49,3 @@ def test_where_there_is_none_a_plain_table_stands_in_and_a_true_run_replaces_it(
     assert project.run(*flags).success
     assert project.run().messages["order_totals"] == "created: it replaces a table"
     assert project.sql("select sum(total) from order_totals") == [(5050,)]
-
-
-@pytest.mark.parametrize("flags", FLAGS[:1])
-def test_a_database_without_the_extension_takes_a_trial_and_nothing_else(project, flags):
-    project.sql("drop extension pg_stream cascade")
-    project.model(
-        "t", QUERY, post_hook="insert into public.orders (amount) values (0)", stream_table_name="elsewhere"
-    )
-    star = "select {{ pgstream.star(ref('t')) }} from {{ ref('t') }}"
-    project.model("u", star, indexes=[{"columns": ["total"]}])
-    project.write(
-        "models/t.yml",
-        "version: 2\nmodels:\n  - name: t\n"
-        "    tests: [pgstream.stream_table_populated, pgstream.stream_table_fresh]\n",
-    )
-    for _ in range(2):
-        result = project.dbt("build", *flags)
-        assert result.success, result.text
-    assert project.sql("select count(*), (select count(*) from t) from u") == [(0, 0)]
-    assert not project.run().success

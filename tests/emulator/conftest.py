@@ -91,9 +91,10 @@ class Emulator:
 
 @pytest.fixture
 def open_dir(tmp_path: Path) -> Path:
-    """A directory that the server's operating-system user can go through, pytest's own being closed to it."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
+    """A directory in which the server's operating-system user can write, pytest's own being closed to it."""
+    for directory in tmp_path.parents[:2]:
         directory.chmod(0o755)
+    tmp_path.chmod(0o777)
     return tmp_path
 
 

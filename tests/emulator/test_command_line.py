@@ -29,11 +29,7 @@ def test_ready_line_holds_a_dsn_and_a_connection_that_airflow_accepts(run_emulat
     connection = Connection(uri=uri)
     assert (connection.conn_type, connection.schema) == ("postgres", "postgres")
     with psycopg.connect(
-        host=connection.host,
-        port=connection.port,
-        user=connection.login,
-        password=connection.password,
-        dbname=connection.schema,
+        host=connection.host, port=connection.port, user=connection.login, dbname=connection.schema
     ) as session:
         assert session.execute("select 1").fetchone() == (1,)
 
@@ -132,7 +128,8 @@ def test_data_dir_in_use_is_refused(run_emulator, fail_emulator, open_dir):
     kept = str(open_dir / "kept")
     run_emulator("--data-dir", kept, "--no-scheduler")
     said = fail_emulator("--data-dir", kept)
-    assert f"--data-dir {kept} is in use by another emulator" in said
+    assert "postmaster.pid" in said
+    assert kept in said
 
 
 def test_data_dir_with_something_else_in_it_is_refused_and_left_alone(fail_emulator, open_dir):
@@ -145,7 +142,7 @@ def test_data_dir_of_another_postgresql_is_refused(fail_emulator, open_dir):
     data = open_dir / "kept" / "postgres"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("17\n")
-    os.chown(data, server_user().uid, server_user().gid)  # -1 is nobody else
+    server_user().give(data.parent)
     assert "made by PostgreSQL 17, not 18" in fail_emulator("--data-dir", str(data.parent))
 
 

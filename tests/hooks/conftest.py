@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-
-PASSWORD = "given"
 
 
 @pytest.fixture
@@ -24,8 +22,6 @@ def connect_as(pgstream_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Any:
             "host": url.hostname,
             "port": url.port,
             "login": url.username,
-            # A role that a test makes.
-            "password": PASSWORD if "login" in fields else unquote(url.password or ""),
             "schema": url.path.lstrip("/"),
         }
         monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({**connection, **fields}))

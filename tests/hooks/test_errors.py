@@ -17,7 +17,7 @@ from airflow_provider_pgstream.exceptions import (
     UnsupportedQuery,
 )
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from tests.fixtures.engine import ENGINE, IS_FIRST, connect, dsn_of
+from tests.fixtures.engine import ENGINE, IS_FIRST, connect
 from tests.fixtures.orders import NAME, QUERY
 from tests.hooks.raising import raised
 
@@ -30,7 +30,7 @@ UNREACHABLE = (
         ("database 'postgres' at 127.0.0.1:1 (connection 'odd')", "check the connection's host and port"),
     ),
     ({"schema": "no_such_db"}, ("no_such_db", "schema field")),
-    ({"login": "no_such_role"}, ("no_such_role", "login")),
+    ({"login": "no_such_role"}, ("no_such_role", "login field")),
     ({"extra": json.dumps({"sslmode": "sometimes"})}, ("sslmode",)),
 )
 
@@ -175,7 +175,7 @@ def test_backend_that_is_terminated_is_a_lost_connection(
     orders: Any, hook: PgStreamHook, in_thread: Any
 ) -> None:
     hook.create(NAME, QUERY, schedule="1h")
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         refresh = in_thread(lambda: hook.refresh(NAME, lock_timeout=60))
         waiting = "select max(pid) from pg_locks where not granted and relation = 'public.orders'::regclass"

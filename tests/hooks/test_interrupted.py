@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
 from airflow_provider_pgstream.operators import PgStreamRefreshOperator
-from tests.fixtures.engine import connect, dsn_of
+from tests.fixtures.engine import connect
 from tests.fixtures.orders import NAME
 
 LATE = "-c default_transaction_isolation=repeatable\\ read"
@@ -106,7 +106,7 @@ def test_rows_committed_while_a_refresh_waits_are_in_it_whatever_the_default_iso
 ) -> None:
     hook.refresh(NAME)
     strict = PgStreamHook(postgres_conn_id=hook.get_conn_id(), options=LATE)
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         refresh = in_thread(lambda: strict.refresh(NAME, lock_timeout=60))
         while not orders.sql(WAITING):

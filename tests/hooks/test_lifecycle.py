@@ -14,7 +14,7 @@ from airflow_provider_pgstream.exceptions import (
     StreamTableSuspended,
 )
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from tests.fixtures.engine import IS_FIRST, connect, dsn_of
+from tests.fixtures.engine import IS_FIRST, connect
 from tests.fixtures.orders import NAME, QUERY
 
 
@@ -58,26 +58,26 @@ def test_existing_table_is_left_alone_or_replaced_as_asked(orders: Any, hook: Pg
     assert hook.get(NAME).query == QUERY
     assert hook.create(NAME, QUERY, schedule="1h", if_exists="replace").outcome == "unchanged"
     assert hook.create(NAME, QUERY, schedule="2h", if_exists="replace").outcome == "altered"
-    unscheduled = "replaced" if IS_FIRST else "altered"  # which has an alter for it
-    assert hook.create(NAME, QUERY, schedule=None, if_exists="replace").outcome == unscheduled
+    recreated = "replaced" if IS_FIRST else "altered"  # which has an alter for it
+    assert hook.create(NAME, QUERY, schedule=None, if_exists="replace").outcome == recreated
     assert hook.get(NAME).schedule is None
     fewer = f"{QUERY} having sum(amount) > 10"
-    assert hook.create(NAME, fewer, schedule=None, if_exists="replace").outcome == "replaced"
+    assert hook.create(NAME, fewer, schedule=None, if_exists="replace").outcome == recreated
     assert rows(orders, f"select customer_id from {NAME}") == [(2,)]
 
 
-def test_table_that_something_reads_is_not_recreated(orders: Any, hook: PgStreamHook) -> None:
+def test_table_that_something_reads_is_not_replaced(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     orders.sql(f"create view public.big as select customer_id from {NAME}")
     with pytest.raises(DependentObjectsExist, match=r"view public\.big"):
-        hook.create(NAME, QUERY.replace("sum", "max"), schedule="1h", if_exists="recreate")
+        hook.create(NAME, QUERY.replace("sum", "max"), schedule="1h", if_exists="replace")
     assert hook.get(NAME).query == QUERY
 
 
 def test_creation_waits_for_another_creation_of_whatever_table(
     orders: Any, hook: PgStreamHook, in_thread: Callable[..., Any]
 ) -> None:
-    with connect(dsn_of(orders.connection)) as other:
+    with connect(orders.connection.info.dsn) as other:
         other.execute("select pg_advisory_xact_lock(1885827956, 1)")
         creation = in_thread(lambda: hook.create(NAME, QUERY, schedule="1h"))
         while not rows(orders, "select count(*) from pg_locks where locktype = 'advisory' and not granted")[

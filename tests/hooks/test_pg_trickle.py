@@ -82,7 +82,7 @@ def test_changed_query_with_the_same_columns_is_given_to_the_table_that_is_there
     orders.sql(f"create view public.reader as select * from {NAME}")
     before = hook.get(NAME)
     changed = f"select customer_id, sum(amount) * 2 as total from ({WITH_KEY}) o group by customer_id"
-    result = hook.create(NAME, changed, schedule=None, if_exists="recreate")
+    result = hook.create(NAME, changed, schedule=None, if_exists="replace")
     after = hook.get(NAME)
     assert (result.outcome, result.action) == ("altered", "FULL")
     assert (after.pgs_id, after.storage_oid) == (before.pgs_id, before.storage_oid)
@@ -108,7 +108,7 @@ def test_changed_query_with_other_columns_makes_another_table(
 ) -> None:
     hook.create(NAME, QUERY, schedule=None)
     before = hook.get(NAME)
-    assert hook.create(NAME, query, schedule=None, if_exists="recreate").outcome == "replaced"
+    assert hook.create(NAME, query, schedule=None, if_exists="replace").outcome == "replaced"
     assert hook.get(NAME).storage_oid != before.storage_oid
     orders.sql("insert into public.orders values (3, 3, 30)")
     hook.refresh(NAME)

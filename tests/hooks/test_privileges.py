@@ -30,7 +30,7 @@ GRANTS_TO_REFRESH = (
 
 @pytest.fixture
 def role(orders: Any) -> Any:
-    orders.sql("create role tester login password 'given'")
+    orders.sql("create role tester login")
     yield "tester"
     orders.sql("drop owned by tester cascade")
     orders.sql("drop role tester")

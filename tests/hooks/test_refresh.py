@@ -13,7 +13,7 @@ from airflow_provider_pgstream.exceptions import (
     SourceLocked,
 )
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from tests.fixtures.engine import connect, dsn_of
+from tests.fixtures.engine import connect
 from tests.fixtures.orders import NAME, QUERY
 
 
@@ -40,7 +40,7 @@ def test_refresh_writes_what_changed_and_reports_it(orders: Any, hook: PgStreamH
 def test_refresh_waits_for_a_writer_and_loses_nothing(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     hook.refresh(NAME)
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         with pytest.raises(SourceLocked) as error:
             hook.refresh(NAME, lock_timeout=0.2)
@@ -56,21 +56,21 @@ def test_refresh_waits_for_a_writer_and_loses_nothing(orders: Any, hook: PgStrea
 def test_refresh_without_locks_does_not_wait(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     hook.refresh(NAME)
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         assert hook.refresh(NAME, lock_sources=False, lock_timeout=0.2).outcome == "refreshed"
 
 
 def test_table_in_full_mode_is_refreshed_without_locks(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h", refresh_mode="FULL")
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         assert hook.refresh(NAME, lock_timeout=0.2).action == "FULL"
 
 
 def test_refresh_gives_up_on_a_reader_who_holds_the_table_itself(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h", refresh_mode="FULL")
-    with connect(dsn_of(orders.connection)) as reader:
+    with connect(orders.connection.info.dsn) as reader:
         reader.execute(f"select * from {NAME}")
         reader.execute(f"lock table {NAME} in row exclusive mode")
         with pytest.raises(SourceLocked) as error:
@@ -84,7 +84,7 @@ def test_new_writers_do_not_queue_behind_a_refresh_that_waits(
 ) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     hook.refresh(NAME)
-    dsn = dsn_of(orders.connection)
+    dsn = orders.connection.info.dsn
     with connect(dsn) as old, connect(dsn, autocommit=True) as new:
         old.execute("insert into public.orders values (3, 3, 30)")
         refresh = in_thread(lambda: hook.refresh(NAME, lock_timeout=60))
@@ -125,7 +125,7 @@ def test_refresh_after_column_changes_is_full(orders: Any, hook: PgStreamHook) -
 def test_busy_table_says_so_and_leaves_no_lock(orders: Any, hook: PgStreamHook) -> None:
     hook.create(NAME, QUERY, schedule="1h")
     pgs_id = hook.get(NAME).pgs_id
-    with connect(dsn_of(orders.connection), autocommit=True) as other:
+    with connect(orders.connection.info.dsn, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [pgs_id])
         with pytest.raises(RefreshInProgress, match=NAME):
             hook.refresh(NAME)

@@ -11,7 +11,7 @@ from airflow_provider_pgstream._stream_tables.plan import RefreshPlan
 from airflow_provider_pgstream.exceptions import InvalidStreamTable, RefreshInProgress
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
 from airflow_provider_pgstream.models import RefreshResult
-from tests.fixtures.engine import connect, dsn_of
+from tests.fixtures.engine import connect
 
 SLOW, IDS, TOP = "public.a_slow", "public.b_ids", "public.c_top"
 GATE = (
@@ -82,7 +82,7 @@ def test_tables_of_one_source_share_the_position(orders: Any, hook: PgStreamHook
 def busy(tables: Any, hook: PgStreamHook) -> Any:
     """Another session that refreshes one of them."""
     pgs_id = hook.get(IDS).pgs_id
-    with connect(dsn_of(tables.connection), autocommit=True) as other:
+    with connect(tables.connection.info.dsn, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [pgs_id])
         yield other
 

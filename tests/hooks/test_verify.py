@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from tests.fixtures.engine import connect, dsn_of
+from tests.fixtures.engine import connect
 
 NAME = "public.held"
 
@@ -132,7 +132,7 @@ def test_no_false_alarm_while_the_source_is_written_to(
     done: list[int] = []
 
     def write() -> int:
-        with connect(dsn_of(orders.connection)) as writer:
+        with connect(orders.connection.info.dsn) as writer:
             for number in range(100, 100_000):
                 writer.execute("insert into public.orders values (%s, 1, 1)", [number])
                 writer.execute("update public.orders set amount = amount + 1 where id = 1")
@@ -156,7 +156,7 @@ def test_verification_changes_nothing_and_blocks_no_writer(orders: Any, hook: Pg
     hook.create("public.live", "select id, amount from public.orders", schedule="1h")
     hook.refresh("public.live")
     before = hook.get("public.live").data_timestamp
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         assert hook.verify("public.live").equal
     assert hook.get("public.live").data_timestamp == before

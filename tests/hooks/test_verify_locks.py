@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_pgstream.exceptions import SourceLocked
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
-from tests.fixtures.engine import connect, dsn_of
+from tests.fixtures.engine import connect
 
 NAME = "public.held"
 OURS = "select pid from pg_stat_activity where application_name = 'airflow-provider-pgstream'"
@@ -50,7 +50,7 @@ def test_comparison_holds_the_locks_of_a_reader_and_none_on_the_change_buffer(
         f"where l.pid in ({OURS}) and c.relnamespace = 'pgstream_changes'::regnamespace"
     )
     assert buffers == 0
-    with connect(dsn_of(orders.connection), autocommit=True) as writer:
+    with connect(orders.connection.info.dsn, autocommit=True) as writer:
         writer.execute("set lock_timeout = '5s'; insert into public.orders values (3, 3, 30)")
     orders.sql("select pg_advisory_unlock(4242)")
     assert running.result().equal
@@ -62,7 +62,7 @@ def test_trial_refresh_of_a_full_table_gives_up_before_its_readers_do(
     hook.create(NAME, "select id, amount from public.orders", schedule="1h", refresh_mode="FULL")
     hook.refresh(NAME)
     orders.sql("insert into public.orders values (3, 3, 30)")
-    with connect(dsn_of(orders.connection)) as reader:
+    with connect(orders.connection.info.dsn) as reader:
         reader.execute(f"select * from {NAME}")
         found = hook.verify(NAME, lock_timeout=0.3)
         pid = reader.info.backend_pid
@@ -79,7 +79,7 @@ def test_new_readers_go_on_while_a_trial_refresh_waits_for_an_old_one(
     hook.create(NAME, "select id, amount from public.orders", schedule="1h", refresh_mode="FULL")
     hook.refresh(NAME)
     orders.sql("insert into public.orders values (3, 3, 30)")
-    with connect(dsn_of(orders.connection)) as old:
+    with connect(orders.connection.info.dsn) as old:
         old.execute(f"select * from {NAME}")
         running = in_thread(hook.verify, NAME)
         wait_until(lambda: orders.sql(f"{OURS} and wait_event = 'relation'"))
@@ -95,7 +95,7 @@ def test_table_that_is_being_altered_is_waited_for_with_a_limit(
 ) -> None:
     hook.create(NAME, "select id, amount from public.orders", schedule="1h")
     hook.refresh(NAME)
-    with connect(dsn_of(orders.connection)) as other:
+    with connect(orders.connection.info.dsn) as other:
         other.execute(f"lock table {locked} in access exclusive mode")
         with pytest.raises(SourceLocked) as error:
             hook.verify(NAME, lock_timeout=0.3)

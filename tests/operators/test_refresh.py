@@ -22,7 +22,7 @@ from airflow_provider_pgstream.exceptions import (
 )
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
 from airflow_provider_pgstream.operators import PgStreamRefreshOperator
-from tests.fixtures.engine import ENGINE, connect, dsn_of
+from tests.fixtures.engine import ENGINE, connect
 from tests.fixtures.orders import NAME
 
 UNPOPULATED = "public.later"
@@ -44,7 +44,7 @@ def unguarded(operator: PgStreamRefreshOperator) -> Any:
 def busy(orders: Any, hook: PgStreamHook) -> Iterator[psycopg.Connection[Any]]:
     """Another session that refreshes order_totals, for as long as it likes."""
     orders.create(NAME)
-    with connect(dsn_of(orders.connection), autocommit=True) as other:
+    with connect(orders.connection.info.dsn, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [hook.get(NAME).pgs_id])
         yield other
 
@@ -166,7 +166,7 @@ def test_waiting_for_a_busy_table_holds_nothing_and_then_goes_on(
     busy: Any, orders: Any, pgstream_conn_id: str, in_thread: Callable[..., Any]
 ) -> None:
     waiting = in_thread(lambda: refresh(pgstream_conn_id))
-    with connect(dsn_of(orders.connection), autocommit=True) as writer:
+    with connect(orders.connection.info.dsn, autocommit=True) as writer:
         writer.execute("set lock_timeout = '20s'")
         for number in range(10, 20):
             writer.execute("insert into public.orders values (%s, 1, 1)", [number])
@@ -267,7 +267,7 @@ def test_killed_task_leaves_no_statement_running(
     operator = PgStreamRefreshOperator(
         task_id="refresh", stream_table=NAME, postgres_conn_id=pgstream_conn_id, lock_timeout=60
     )
-    with connect(dsn_of(orders.connection)) as writer:
+    with connect(orders.connection.info.dsn) as writer:
         writer.execute("insert into public.orders values (3, 3, 30)")
         running = in_thread(unguarded, operator)
         waiting = "select count(*) from pg_locks where not granted and relation = 'public.orders'::regclass"

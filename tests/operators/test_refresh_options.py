@@ -21,7 +21,7 @@ from airflow_provider_pgstream.exceptions import (
 )
 from airflow_provider_pgstream.hooks.pgstream import PgStreamHook
 from airflow_provider_pgstream.operators import PgStreamDropOperator, PgStreamRefreshOperator
-from tests.fixtures.engine import connect, dsn_of
+from tests.fixtures.engine import connect
 from tests.triggers.firing import fired
 
 TOTALS = "select customer_id, sum(amount) as total from public.orders group by customer_id"
@@ -121,7 +121,7 @@ def writer(orders: Any, hook: PgStreamHook) -> Iterator[psycopg.Connection[Any]]
     hook.create(NAME, TOTALS, schedule=None)
     hook.create("public.free_ids", "select id from public.free", schedule=None)
     orders.sql("insert into public.free values (1)")
-    with connect(dsn_of(orders.connection)) as connection:
+    with connect(orders.connection.info.dsn) as connection:
         connection.execute("insert into public.orders values (3, 3, 30)")
         yield connection
 

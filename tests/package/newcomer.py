@@ -65,8 +65,8 @@ class Newcomer:
         return done.stdout
 
     @contextmanager
-    def running(self, commands: Sequence[str], ready: str) -> Iterator[str]:
-        """Run commands whose last one runs until Ctrl-C; the block has the line with ``ready`` in it."""
+    def running(self, commands: Sequence[str], ready: str) -> Iterator[None]:
+        """Run commands whose last one runs until Ctrl-C; the block begins when a line has ``ready`` in it."""
         process = subprocess.Popen(
             ["sh", "-e", "-c", "\n".join([*commands[:-1], f"exec {commands[-1]}"])],
             cwd=self.clone,
@@ -81,7 +81,7 @@ class Newcomer:
             while not any(ready in line for line in printed[-1:]):
                 printed.append(process.stdout.readline())
                 assert printed[-1], "it ended by itself:\n" + "".join(printed)
-            yield printed[-1]
+            yield
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,12 +17,22 @@ RUN_ELSEWHERE = {
     "scripts/demo": "tests/demo/test_whole.py",
     "scripts/test": ".ci/run",
 }
-SERVER = "python -m airflow_provider_pgstream.emulator --env-file .airflow/emulator.env"
+SERVER = "python -m airflow_provider_pgstream.emulator --port 55432"
+PORT = "55432"
 
 
 @pytest.fixture
 def newcomer(network: None, tmp_path: Path) -> Newcomer:
     return Newcomer(tmp_path)
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    """A free port: the README's own may be taken on this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    return str(number)
 
 
 def test_every_block_is_of_a_language_that_a_test_reads() -> None:
@@ -35,7 +47,7 @@ def test_a_command_that_is_run_elsewhere_is_in_the_readme_and_there(command: str
 
 
 @pytest.mark.timeout(1800)
-def test_the_commands_lead_from_a_clone_to_the_rows_of_the_first_dag(newcomer: Newcomer) -> None:
+def test_the_commands_lead_from_a_clone_to_the_rows_of_the_first_dag(newcomer: Newcomer, port: str) -> None:
     typed = [command for command in readme.commands() if command not in RUN_ELSEWHERE]
     assert typed.count(SERVER) == 1
     first, then = typed[: typed.index(SERVER)], typed[typed.index(SERVER) + 1 :]
@@ -43,9 +55,9 @@ def test_the_commands_lead_from_a_clone_to_the_rows_of_the_first_dag(newcomer: N
     (newcomer.clone / path).parent.mkdir(parents=True)
     (newcomer.clone / path).write_text(program)
 
-    with newcomer.running([*first, SERVER], ready="ready in") as said:
-        printed = newcomer.type(then)
-        with psycopg.connect(said.split(": ")[1].split()[0]) as connection:
+    with newcomer.running([*first, SERVER.replace(PORT, port)], ready="ready in"):
+        printed = newcomer.type([command.replace(PORT, port) for command in then])
+        with psycopg.connect(f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres") as connection:
             rows = connection.execute(readme.TOTALS).fetchall()
 
     assert [(customer, int(total)) for customer, total in rows] == [(1, 15), (2, 7)]

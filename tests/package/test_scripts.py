@@ -90,31 +90,3 @@ def test_processes_end_together_without_ps(tmp_path: Path, monkeypatch: pytest.M
         pid = processes.started["deaf"].pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-
-
-def a_python(directory: Path, name: str, works: bool = True) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / name).write_text("#!/bin/sh\nexit 0\n" if works else "#!/bin/sh\nexit 127\n")
-    (directory / name).chmod(0o755)
-    return directory / name
-
-
-def test_an_environment_is_made_with_the_python_that_it_is_to_try(tmp_path: Path) -> None:
-    here = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    kept = tmp_path / "pyenv" / "versions" / "3.12.9" / "bin"
-    switched_off, works = a_python(tmp_path / "bin", "python3.12", works=False), a_python(kept, "python")
-    variables = {"PATH": here, "PYENV_ROOT": str(tmp_path / "pyenv")}
-    assert sourced("pgstream_python_for airflow-3.0", **variables).stdout == f"{works}\n"
-    a_python(tmp_path / "bin", "python3.12")
-    assert sourced("pgstream_python_for airflow-3.0", **variables).stdout == f"{switched_off}\n"
-    assert sourced("pgstream_python_for main", **variables).stdout == "python3\n"
-
-
-def test_a_missing_python_is_told_of_and_another_one_taken(tmp_path: Path) -> None:
-    (tmp_path / "sh").symlink_to("/bin/sh")
-    a_python(tmp_path, "python3")
-    done = sourced(
-        "pgstream_python_for airflow-3.1", PATH=str(tmp_path), PYENV_ROOT=str(tmp_path), PYTHON="python3"
-    )
-    assert done.stdout == "python3\n"
-    assert "Python 3.13 is not on this machine: 'airflow-3.1' is tried with another one" in done.stderr

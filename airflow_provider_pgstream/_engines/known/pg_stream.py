@@ -46,5 +46,4 @@ ENGINE = Engine(
     own_sqlstates=frozenset({"XX000"}),
     chatter=("[PGS_PROFILE]", "[pg_stream]", "no previous frontier"),
     deletes_unread=True,
-    mixes_up_keys=True,
 )

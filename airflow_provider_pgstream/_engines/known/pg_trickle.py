@@ -116,11 +116,8 @@ ENGINE = Engine(
     waits_in_full="pg_catalog.current_setting('pg_trickle.cleanup_use_truncate', true) = 'on'",
     loses_in_wal=True,
     needs_key=True,
-    keeps_most_right=True,
     dies_of_missing_grants=True,
     keeps_buffers=True,
-    alter_to_same="schedule => coalesce(st.schedule, 'calculated'), tier => st.refresh_tier",
-    buffers_of_read=True,
     # Later versions; the one that was tried has it not.
     kept_in="pgt_change_buffers",
     repairs=("reinitialize_stream_table", "repair_stream_table"),

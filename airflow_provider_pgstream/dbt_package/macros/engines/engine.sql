@@ -15,24 +15,6 @@
 {% endmacro %}
 
 
-{# Whether this run can do without an engine, and has none: a trial of a project, on a database that is made for it. #}
-{% macro _lacks_engine() %}
-    {%- if not (execute and pgstream._is_trial()) -%}
-        {{ return(false) }}
-    {%- endif -%}
-    {%- set known = pgstream._known_of_database() -%}
-    {%- if 'lacks_engine' not in known -%}
-        {%- do known.update({'lacks_engine': not pgstream._installed_engines()}) -%}
-    {%- endif -%}
-    {{ return(known.lacks_engine) }}
-{% endmacro %}
-
-
-{% macro _installed_engines() %}
-    {{ return(pgstream._rows('select extname as name from pg_catalog.pg_extension') | map(attribute='name') | select('in', pgstream._supported_engines()) | list) }}
-{% endmacro %}
-
-
 {% macro _known_of_database() %}
     {{ return(graph.setdefault('pgstream', {})) }}
 {% endmacro %}
@@ -50,11 +32,11 @@
 
 {% macro _find_engine() %}
     {%- set supported = pgstream._supported_engines() -%}
-    {%- set chosen = pgstream._var('engine', none) -%}
+    {%- set chosen = var('pgstream_engine', none) -%}
     {%- if chosen is not none and chosen not in supported -%}
         {%- do pgstream._refuse_value('the var pgstream_engine', chosen, 'one of ' ~ supported | join(', ')) -%}
     {%- endif -%}
-    {%- set installed = pgstream._installed_engines() -%}
+    {%- set installed = pgstream._rows('select extname as name from pg_catalog.pg_extension') | map(attribute='name') | select('in', supported) | list -%}
     {%- set usable = [chosen] | select('in', installed) | list if chosen is not none else installed | sort -%}
     {%- if not usable -%}
         {%- do exceptions.raise_compiler_error(pgstream._how_to_install([chosen] if chosen is not none else supported, installed)) -%}
@@ -67,10 +49,9 @@
 {% endmacro %}
 
 
-{# What an engine offers in this database, found by looking: versions differ in what exists. Its version, its functions with their arguments, and its relations. #}
+{# What an engine offers in this database, found by looking: versions differ in what exists. Its functions with their arguments, and its relations. #}
 {% macro _what_is_found(engine) %}
     select
-        (select e.extversion from pg_catalog.pg_extension as e where e.extname = {{ pgstream._literal(engine.extension) }}) as version,
         (
             select coalesce(json_object_agg(f.name, f.arguments), '{}')
             from (

@@ -63,11 +63,8 @@
         'scheduler_moves_frontier': false,
         'loses_in_wal': false,
         'needs_key': false,
-        'keeps_most_right': false,
         'dies_of_missing_grants': false,
         'keeps_buffers': false,
-        'alter_to_same': none,
-        'buffers_of_read': false,
         'keeps_read_tables': false,
         'scheduler_populates': true,
         'kept_in': none,
@@ -101,7 +98,7 @@
     "hint": "a stream table holds its whole result: leave LIMIT and OFFSET to whoever reads it; inside a subquery they need refresh_mode='FULL'"
   },
   {
-    "pattern": "must have a FROM clause|references no tables",
+    "pattern": "must have a FROM clause",
     "airflow": "let the query read a table",
     "dbt": "let the query read a table, or use materialized='table'"
   },

@@ -85,11 +85,8 @@
         'scheduler_moves_frontier': true,
         'loses_in_wal': true,
         'needs_key': true,
-        'keeps_most_right': true,
         'dies_of_missing_grants': true,
         'keeps_buffers': true,
-        'alter_to_same': "schedule => coalesce(st.schedule, 'calculated'), tier => st.refresh_tier",
-        'buffers_of_read': true,
         'keeps_read_tables': true,
         'scheduler_populates': false,
         'kept_in': 'pgt_change_buffers',
@@ -126,7 +123,7 @@
     "dbt": "a stream table that reads another must not take its internal columns along: select {{ pgstream.star(ref(...)) }} instead of *"
   },
   {
-    "pattern": "must have a FROM clause|references no tables",
+    "pattern": "must have a FROM clause",
     "airflow": "let the query read a table",
     "dbt": "let the query read a table, or use materialized='table'"
   },

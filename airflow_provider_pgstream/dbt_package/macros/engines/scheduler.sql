@@ -43,7 +43,6 @@
 {% macro _warn_if_unserved(settings) %}
     {%- if settings.schedule is not none and settings.refresh != 'always' and settings.status != 'SUSPENDED' and not pgstream._is_served()
             and pgstream._known_of_database().setdefault('warned_by', model.unique_id) == model.unique_id -%}
-        {%- set refreshed = 'nothing but runs of dbt refreshes its stream table' if settings.refresh == 'auto' else 'nothing refreshes its stream table by itself' -%}
-        {%- do exceptions.warn("model " ~ model.name ~ " has the schedule " ~ settings.schedule ~ ", and " ~ pgstream._no_scheduler() ~ ": " ~ refreshed ~ ". Refresh it from Airflow or with dbt (refresh: always, pgstream_refresh), and set schedule: null. This is said once per run") -%}
+        {%- do exceptions.warn("model " ~ model.name ~ " has the schedule " ~ settings.schedule ~ ", and " ~ pgstream._no_scheduler() ~ ": nothing refreshes its stream table by itself. Refresh it from Airflow or with dbt (refresh: always, pgstream_refresh), and set schedule: null. This is said once per run") -%}
     {%- endif -%}
 {% endmacro %}

@@ -6,18 +6,18 @@
 #}
 {% macro _create_populated(table, done, found, query, settings) %}
     {%- set is_beside = (found.kind is not none or found.is_stream_table) and found.may_rename -%}
-    {%- set new = pgstream._beside(table, '__next') if is_beside else table -%}
+    {%- set new = pgstream._successor_of(table) if is_beside else table -%}
     {%- set steps = [
         pgstream._drop_steps(new, pgstream._find(new) if is_beside else found),
         pgstream._schema_steps(table, found),
         pgstream._create_steps(new, query, settings),
         pgstream._keep_lock_steps(new),
     ] -%}
-    {%- do pgstream._run_attempt(table, done, steps | join('\n')) -%}
+    {%- do pgstream._run_in_model(table, done, steps | join('\n')) -%}
     {%- do create_indexes(new) -%}
     {%- set outcome = pgstream._refresh(new, done) -%}
     {%- if outcome.error -%}
-        {%- do pgstream._discard([new], outcome.error | replace(pgstream._qualified_name(new), pgstream._qualified_name(table))) -%}
+        {%- do pgstream._discard(new, outcome.error | replace(pgstream._qualified_name(new), pgstream._qualified_name(table))) -%}
     {%- endif -%}
     {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'populated')) -%}
     {%- do run_query('begin') -%}
@@ -34,25 +34,21 @@
     {%- endif -%}
     {%- set steps = steps | select | join('\n') -%}
     {%- if steps -%}
-        {%- set error = pgstream._run_attempt(table, done, steps, keep_error=true) -%}
+        {%- do pgstream._run_in_model(table, done, steps, keep_error=true) -%}
+        {%- set error = pgstream._rows("select current_setting('pgstream.error') as text")[0].text -%}
         {%- if error -%}
             {%- do run_query('rollback') -%}
-            {%- do pgstream._discard([new], 'stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ done ~ ': ' ~ error) -%}
+            {%- do pgstream._discard(new, 'stream table ' ~ pgstream._qualified_name(table) ~ ' could not be ' ~ done ~ ': ' ~ error) -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 
 
-{# Drops what could not be populated, or not take its place, and fails with the error that says why. #}
-{% macro _discard(relations, error) %}
-    {%- set errors = [error] -%}
-    {%- for one in relations -%}
-        {%- set another = pgstream._run_steps(one, 'dropped', pgstream._drop_steps(one, pgstream._find(one)), keep_error=true) -%}
-        {%- if another -%}
-            {%- do errors.append('and ' ~ pgstream._qualified_name(one) ~ ', which is not finished, could not be dropped again: ' ~ another) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- do pgstream._fail(errors | join('\n')) -%}
+{# Drops what could not be populated, and fails with the error that says why. #}
+{% macro _discard(new, error) %}
+    {%- do pgstream._run_steps(new, 'dropped', pgstream._drop_steps(new, pgstream._find(new)), keep_error=true) -%}
+    {%- set another = pgstream._rows("select current_setting('pgstream.error') as text")[0].text -%}
+    {%- do pgstream._fail(error ~ ('\nand ' ~ pgstream._qualified_name(new) ~ ', which is not finished, could not be dropped again: ' ~ another if another else '')) -%}
 {% endmacro %}
 
 
@@ -65,5 +61,12 @@
 
 {# Whether a run that creates the stream table gives it its rows. #}
 {% macro _populates(settings) %}
-    {{ return(settings.initialize or settings.refresh in ('always', 'unpopulated') or settings.wait_for_populated > 0) }}
+    {{ return(settings.initialize or settings.refresh != 'never' or settings.wait_for_populated > 0) }}
+{% endmacro %}
+
+
+{# Where the successor of a stream table is populated: its own name, cut to what PostgreSQL can hold. #}
+{% macro _successor_of(table) %}
+    {%- set name = table.identifier.encode('utf-8')[:57].decode('utf-8', 'ignore') ~ '__next' -%}
+    {{ return(api.Relation.create(database=table.database, schema=table.schema, identifier=name, type='table')) }}
 {% endmacro %}

@@ -22,26 +22,20 @@
 
 {# Those that the model sets. #}
 {% macro _settings_of_engine() %}
+    {%- set engine = pgstream._engine() -%}
     {%- set settings = {} -%}
     {%- for key, allowed in pgstream._known_settings_of_engine().items() -%}
         {%- set value = pgstream._setting_of(config, key, none) -%}
         {%- if value is not none -%}
-            {%- if not pgstream._is_taken(key) -%}
-                {%- do exceptions.raise_compiler_error(pgstream._key(key) ~ " is not known to this database's " ~ pgstream._engine().extension ~ ': leave it out, or use an engine that has it') -%}
+            {%- if not (pgstream._takes(engine.create, key) or pgstream._takes(engine.alter, key)) -%}
+                {%- do exceptions.raise_compiler_error(pgstream._key(key) ~ " is not known to this database's " ~ engine.extension ~ ': leave it out, or use an engine that has it') -%}
             {%- elif allowed is not string and value not in allowed -%}
                 {%- do pgstream._refuse_value(pgstream._key(key), value, 'one of ' ~ allowed | join(', ')) -%}
-            {%- elif allowed is string and not pgstream._is_one_of(value, allowed) -%}
+            {%- elif allowed == 'boolean' and value is not boolean or allowed == 'number' and (value is not number or value is boolean) or allowed == 'string' and value is not string -%}
                 {%- do pgstream._refuse_value(pgstream._key(key), value, 'a ' ~ allowed) -%}
             {%- endif -%}
             {%- do settings.update({key: value}) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(settings) }}
-{% endmacro %}
-
-
-{# Whether this database's engine has such a setting. #}
-{% macro _is_taken(key) %}
-    {%- set engine = pgstream._engine() -%}
-    {{ return(pgstream._takes(engine.create, key) or pgstream._takes(engine.alter, key)) }}
 {% endmacro %}

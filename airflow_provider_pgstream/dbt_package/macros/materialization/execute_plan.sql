@@ -5,37 +5,30 @@
         {%- do plan.update({'action': 'replace'}) -%}
         {%- do pgstream._take_creation_lock(table) -%}
     {%- endif -%}
-    {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'swap': 'swapped', 'build_plain': 'built'}[plan.action] -%}
-    {%- if plan.action in ('alter', 'replace', 'swap') -%}
-        {#- As dbt's own materialized views say it, for who reads its debug log. -#}
-        {%- do log('Applying ' ~ ('ALTER' if plan.action == 'alter' else 'REPLACE') ~ ' to: ' ~ table) -%}
-    {%- endif -%}
+    {%- set done = {'create': 'created', 'replace': 'recreated', 'alter': 'altered', 'nothing': 'skip', 'requery': 'altered', 'build_plain': 'built'}[plan.action] -%}
     {%- set creates = plan.action in ('create', 'replace', 'build_plain') -%}
     {%- if creates and found.oid is not none -%}
-        {%- do pgstream._tell_of_dependents(table, pgstream._dependents(found.oid)) -%}
+        {%- do pgstream._log_dependents(table, pgstream._dependents(found.oid)) -%}
         {%- do adapter.cache_dropped(table) -%}
     {%- endif -%}
     {%- if creates and plan.action != 'build_plain' and pgstream._populates(settings) -%}
         {%- do pgstream._create_populated(table, done, found, query, settings) -%}
     {%- elif creates -%}
-        {%- do pgstream._run_attempt(table, done, pgstream._creation_steps(plan, found, table, query, settings)) -%}
+        {%- do pgstream._run_in_model(table, done, pgstream._creation_steps(plan, found, table, query, settings)) -%}
         {%- do create_indexes(table) -%}
-    {%- elif plan.action == 'swap' -%}
-        {%- do pgstream._swap(table, found, query, settings) -%}
     {%- elif plan.action == 'alter' -%}
-        {%- do pgstream._run_attempt(table, done, pgstream._alter_steps(table, plan.changes)) -%}
+        {%- do pgstream._run_in_model(table, done, pgstream._alter_steps(table, plan.changes)) -%}
     {%- endif -%}
     {%- if plan.action in ('alter', 'nothing') and pgstream._must_refresh(plan, found, table, settings) -%}
-        {%- if pgstream._refresh_in_model(table, found, settings, plan.changes.get('status', found.status) == 'SUSPENDED').action -%}
+        {%- if pgstream._refresh_in_model(table, settings).action -%}
             {%- set done = 'refreshed' if plan.action == 'nothing' else 'altered and refreshed' -%}
         {%- endif -%}
     {%- endif -%}
     {%- set said = done if plan.action == 'nothing' else done ~ ': ' ~ plan.reason -%}
-    {%- if plan.action in ('replace', 'alter', 'requery', 'swap') -%}
+    {%- if plan.action in ('replace', 'alter', 'requery') -%}
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ' is ' ~ said) -%}
     {%- endif -%}
-    {%- set is_empty = creates and plan.action != 'build_plain' and not pgstream._populates(settings) -%}
-    {%- do store_raw_result('main', message=said, code=done ~ (' empty' if is_empty else ''), rows_affected='-1') -%}
+    {%- do store_raw_result('main', message=said, code=done, rows_affected='-1') -%}
 {% endmacro %}
 
 
@@ -50,22 +43,21 @@
 {% endmacro %}
 
 
-{#
-    A refresh ends the transaction that dbt has open for the model; another one goes on after it. An empty one that its own
-    model pauses is woken for as long as it is populated.
-#}
-{% macro _refresh_in_model(table, found, settings, is_paused) %}
-    {%- if is_paused -%}
-        {%- do pgstream._run_attempt(table, 'populated', pgstream._alter_steps(table, {'status': 'ACTIVE'})) -%}
-    {%- endif -%}
-    {%- set outcome = pgstream._refresh_or_fail(table, 'refreshed', unless_populated=not found.is_populated and settings.refresh != 'always') -%}
+{# Steps of the transaction that dbt has open for the model. #}
+{% macro _run_in_model(table, purpose, steps, keep_error=false) %}
+    {%- call statement('pgstream_steps', auto_begin=true) -%}
+        {{ pgstream._attempt(table, purpose, steps, keep_error=keep_error) }}
+    {%- endcall -%}
+{% endmacro %}
+
+
+{# A refresh ends the transaction that dbt has open for the model; another one goes on after it. #}
+{% macro _refresh_in_model(table, settings) %}
+    {%- set outcome = pgstream._refresh_or_fail(table, 'refreshed', unless_populated=settings.refresh != 'always') -%}
     {%- if outcome.action -%}
         {%- do pgstream._print(pgstream._qualified_name(table) ~ ': ' ~ pgstream._told(outcome, 'refreshed')) -%}
     {%- endif -%}
     {%- do run_query('begin') -%}
-    {%- if is_paused -%}
-        {%- do pgstream._run_attempt(table, 'paused', pgstream._alter_steps(table, {'status': 'SUSPENDED'})) -%}
-    {%- endif -%}
     {{ return(outcome) }}
 {% endmacro %}
 

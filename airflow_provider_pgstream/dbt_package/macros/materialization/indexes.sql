@@ -65,5 +65,7 @@
 
 {% macro _drop_index(table, name) %}
     {%- set step = '            drop index if exists ' ~ pgstream._identifier(table.schema) ~ '.' ~ pgstream._identifier(name) ~ ';' -%}
-    {%- do pgstream._run_attempt(table, 'cleared of an index that left its configuration', step) -%}
+    {%- call statement('pgstream_drop_index', auto_begin=true) -%}
+        {{ pgstream._attempt(table, 'cleared of an index that left its configuration', step) }}
+    {%- endcall -%}
 {% endmacro %}

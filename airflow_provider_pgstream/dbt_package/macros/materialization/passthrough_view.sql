@@ -18,7 +18,9 @@
             select {{ pgstream._columns_of(table) | join(', ') }}
             from {{ table.include(database=false) }};
         {%- endset -%}
-        {%- do pgstream._run_attempt(table, 'shown as view ' ~ pgstream._qualified_name(view), steps) -%}
+        {%- call statement('pgstream_passthrough_view', auto_begin=true) -%}
+            {{ pgstream._attempt(table, 'shown as view ' ~ pgstream._qualified_name(view), steps) }}
+        {%- endcall -%}
     {%- endif -%}
     {{ return(view) }}
 {% endmacro %}
@@ -33,10 +35,6 @@
             join pg_catalog.pg_depend as d on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
             where c.oid = to_regclass({{ pgstream._literal(view.include(database=false) | string) }})
                 and d.refobjid = to_regclass({{ pgstream._literal(table.include(database=false) | string) }})
-        ) and (
-            {{ pgstream._columns_in_order('to_regclass(' ~ pgstream._literal(view.include(database=false) | string) ~ ')') }}
-        ) = (
-            {{ pgstream._columns_in_order('to_regclass(' ~ pgstream._literal(table.include(database=false) | string) ~ ')') }}
         ) as yes
     {%- endset -%}
     {{ return(pgstream._rows(query)[0].yes) }}

@@ -1,6 +1,6 @@
 {#
     What the model asks of what is there, as
-    {'action': create | replace | swap | requery | alter | nothing | build_plain, 'reason', 'changes'}.
+    {'action': create | replace | alter | nothing | build_plain, 'reason', 'changes'}.
 #}
 {% macro _plan(found, query, settings) %}
     {%- if pgstream._is_trial() -%}
@@ -13,18 +13,13 @@
     {%- set reason = pgstream._reason_to_replace(found, query) -%}
     {%- if reason is none -%}
         {%- set plan = pgstream._plan_changes(found, settings) -%}
-    {%- elif reason == pgstream._other_query() and settings.on_query_change == 'fail' -%}
-        {%- do exceptions.raise_compiler_error('model ' ~ model.name ~ ': its query changed, and on_query_change is fail: the stream table is left as it is. Change that for this run, or run dbt with --full-refresh') -%}
-    {%- elif reason == pgstream._other_query() and settings.on_query_change == 'recreate' and pgstream._can_requery(found, settings) -%}
+    {%- elif reason == pgstream._other_query() and pgstream._can_requery(found, settings) -%}
         {{ return({'action': 'requery', 'reason': reason, 'changes': {}}) }}
     {%- else -%}
         {%- set plan = {'action': 'replace', 'reason': reason} -%}
     {%- endif -%}
     {%- if plan.action == 'replace' -%}
         {%- do pgstream._refuse_to_recreate(plan.reason) -%}
-        {%- if pgstream._can_swap(found, settings) -%}
-            {%- do plan.update({'action': 'swap'}) -%}
-        {%- endif -%}
     {%- endif -%}
     {{ return(plan) }}
 {% endmacro %}
@@ -69,9 +64,6 @@
         {%- endif -%}
     {%- endfor -%}
     {%- set reason = reasons | join(', ') -%}
-    {%- if changes and settings.on_configuration_change != 'apply' -%}
-        {%- do log('Configuration changes were identified and `on_configuration_change` was set to `' ~ settings.on_configuration_change ~ '` for `' ~ this ~ '`') -%}
-    {%- endif -%}
     {%- if changes and settings.on_configuration_change == 'fail' -%}
         {%- do exceptions.raise_compiler_error("model " ~ model.name ~ ": its configuration changed (" ~ reason ~ "), and on_configuration_change is fail") -%}
     {%- elif changes and settings.on_configuration_change == 'continue' -%}

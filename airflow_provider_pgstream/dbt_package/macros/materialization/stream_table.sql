@@ -1,9 +1,5 @@
 {% materialization stream_table, adapter='postgres', supported_languages=['sql'] %}
 
-    {%- if pgstream._lacks_engine() -%}
-        {{ return(pgstream._build_stand_in()) }}
-    {%- endif -%}
-
     {%- set settings = pgstream._settings() -%}
     {%- set table = pgstream._table_of(model) -%}
     {%- do pgstream._refuse_name(table) -%}
@@ -18,13 +14,9 @@
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif -%}
 
-    {%- set query = pgstream._inline_views(query) -%}
     {%- set found = pgstream._find(table) -%}
-    {%- if not pgstream._is_trial() -%}
-        {%- do pgstream._refuse_others(table, found.mark, 'model ' ~ model.name) -%}
-    {%- endif -%}
     {%- set plan = pgstream._plan(found, query, settings) -%}
-    {%- if plan.action in ('create', 'replace', 'swap') -%}
+    {%- if plan.action in ('create', 'replace') -%}
         {#- Another process may have created it while this one waited for the lock. -#}
         {%- do pgstream._take_creation_lock(table) -%}
         {%- set found = pgstream._find(table) -%}
@@ -32,13 +24,11 @@
     {%- endif -%}
 
     {%- do pgstream._execute_plan(plan, found, table, query, settings) -%}
-    {%- do pgstream._mark(table, plan, found) -%}
     {%- set view = pgstream._create_passthrough_view(table) -%}
     {%- do pgstream._apply_indexes_grants_and_docs(table, view, plan, found) -%}
     {%- do pgstream._warn_if_unserved(settings) -%}
-    {%- if plan.action in ('create', 'replace', 'requery', 'swap') -%}
+    {%- if plan.action in ('create', 'replace', 'requery') -%}
         {%- do pgstream._warn_of_missing_key(query, settings) -%}
-        {%- do pgstream._warn_of_rebuilt_tables() -%}
     {%- endif -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -5,7 +5,7 @@
     {%- set outcomes = [] -%}
     {%- for state in pgstream._states(table) -%}
         {%- set problem = pgstream._problem_of(state) -%}
-        {%- if state.status == 'ERROR' or state.source_is_gone or table is not none and problem is not none -%}
+        {%- if state.status == 'ERROR' or table is not none and problem is not none -%}
             {%- do pgstream._report(outcomes, state.qualified_name, 'ERROR', problem) -%}
         {%- endif -%}
     {%- else -%}

@@ -6,7 +6,6 @@
     {%- for node in pgstream._stream_table_models() | reverse -%}
         {%- set one = pgstream._with_dependents(pgstream._table_of(node)) -%}
         {%- if one.found.is_stream_table -%}
-            {%- do pgstream._refuse_others(one.table, one.found.mark, 'nothing was dropped') -%}
             {%- do pgstream._refuse_outsiders(one, places) -%}
             {%- do to_drop.append(one) -%}
         {%- endif -%}
@@ -36,18 +35,11 @@
 {% macro _places_of_project() %}
     {%- set places = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot') -%}
-        {%- do places.extend(pgstream._places_of(node)) -%}
+        {%- do places.append(node.schema ~ '.' ~ node.alias) -%}
+        {%- if node.config.materialized == 'stream_table' -%}
+            {%- do places.append(pgstream._qualified_name(pgstream._table_of(node))) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {{ return(places) }}
-{% endmacro %}
-
-
-{# Its own, and that of its stream table, which may be another. #}
-{% macro _places_of(node) %}
-    {%- set places = [node.schema ~ '.' ~ node.alias] if node.resource_type in ('model', 'seed', 'snapshot') else [] -%}
-    {%- if places and node.config.materialized == 'stream_table' -%}
-        {%- do places.append(pgstream._qualified_name(pgstream._table_of(node))) -%}
-    {%- endif -%}
     {{ return(places) }}
 {% endmacro %}
 

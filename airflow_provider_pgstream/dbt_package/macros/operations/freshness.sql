@@ -1,18 +1,18 @@
-{#
-    Without a limit those of 600 and 1800 seconds are kept; with one of them that one alone. What is paused is told apart from
-    what is stale: nobody refreshes it, and that is what there is to do about it.
-#}
-{% macro pgstream_check_freshness(model_name=none, warn_seconds=none, error_seconds=none) %}
+{% macro pgstream_check_freshness(model_name=none, warn_seconds=600, error_seconds=1800) %}
     {%- set operation = 'pgstream_check_freshness' -%}
-    {%- set limits = pgstream._freshness_limits(operation, warn_seconds, error_seconds) -%}
+    {%- set warn_seconds = pgstream._seconds(operation ~ ': warn_seconds', warn_seconds) -%}
+    {%- set error_seconds = pgstream._seconds(operation ~ ': error_seconds', error_seconds) -%}
+    {%- if warn_seconds > error_seconds -%}
+        {%- do exceptions.raise_compiler_error(operation ~ ": warn_seconds (" ~ warn_seconds | int ~ ") is above error_seconds (" ~ error_seconds | int ~ ")") -%}
+    {%- endif -%}
     {%- set table = none if model_name is none else pgstream._existing_table(operation, model_name) -%}
     {%- set paused = pgstream._names_paused_by_models() -%}
     {%- set outcomes = [] -%}
     {%- for state in pgstream._states(table) -%}
-        {%- set outcome = pgstream._freshness_of(state, limits, paused, table is not none) -%}
+        {%- set outcome = pgstream._freshness_of(state, warn_seconds, error_seconds, paused, table is not none) -%}
         {%- do pgstream._report(outcomes, state.qualified_name, outcome.level, outcome.text) -%}
-        {%- if state.schedule_seconds is not none and limits.error is not none and limits.error < state.schedule_seconds -%}
-            {%- do pgstream._print(state.qualified_name ~ ': error_seconds (' ~ limits.error | int ~ ') is shorter than its schedule (' ~ state.schedule ~ '): it will often be too old') -%}
+        {%- if state.schedule_seconds is not none and error_seconds < state.schedule_seconds -%}
+            {%- do pgstream._print(state.qualified_name ~ ': error_seconds (' ~ error_seconds | int ~ ') is shorter than its schedule (' ~ state.schedule ~ '): it will often be too old') -%}
         {%- endif -%}
     {%- else -%}
         {%- do pgstream._refuse_empty_catalog(operation) -%}
@@ -21,35 +21,18 @@
 {% endmacro %}
 
 
-{% macro _freshness_limits(operation, warn_seconds, error_seconds) %}
-    {%- if warn_seconds is none and error_seconds is none -%}
-        {{ return({'warn': 600.0, 'error': 1800.0}) }}
-    {%- endif -%}
-    {%- set limits = {'warn': none, 'error': none} -%}
-    {%- for key, value in [('warn', warn_seconds), ('error', error_seconds)] if value is not none -%}
-        {%- do limits.update({key: pgstream._seconds(operation ~ ': ' ~ key ~ '_seconds', value)}) -%}
-    {%- endfor -%}
-    {%- if none not in limits.values() | list and limits.warn > limits.error -%}
-        {%- do exceptions.raise_compiler_error(operation ~ ": warn_seconds (" ~ limits.warn | int ~ ") is above error_seconds (" ~ limits.error | int ~ ")") -%}
-    {%- endif -%}
-    {{ return(limits) }}
-{% endmacro %}
-
-
-{% macro _freshness_of(state, limits, paused, is_named) %}
+{% macro _freshness_of(state, warn_seconds, error_seconds, paused, is_named) %}
     {%- set problem = pgstream._problem_of(state) -%}
-    {%- if pgstream._is_paused(state) and state.qualified_name in paused and not is_named -%}
+    {%- if state.status == 'SUSPENDED' and not state.consecutive_errors and state.qualified_name in paused and not is_named -%}
         {{ return({'level': 'SKIP', 'text': 'paused by its model'}) }}
-    {%- elif pgstream._is_paused(state) -%}
-        {{ return({'level': 'PAUSED', 'text': problem}) }}
     {%- elif problem is not none -%}
         {{ return({'level': 'ERROR', 'text': problem}) }}
     {%- endif -%}
     {%- set age = 'data of ' ~ state.staleness | int ~ ' s ago' -%}
-    {%- if limits.error is not none and state.staleness > limits.error -%}
-        {{ return({'level': 'ERROR', 'text': age ~ ', more than ' ~ limits.error | int}) }}
-    {%- elif limits.warn is not none and state.staleness > limits.warn -%}
-        {{ return({'level': 'WARN', 'text': age ~ ', more than ' ~ limits.warn | int}) }}
+    {%- if state.staleness > error_seconds -%}
+        {{ return({'level': 'ERROR', 'text': age ~ ', more than ' ~ error_seconds | int}) }}
+    {%- elif state.staleness > warn_seconds -%}
+        {{ return({'level': 'WARN', 'text': age ~ ', more than ' ~ warn_seconds | int}) }}
     {%- endif -%}
     {{ return({'level': 'OK', 'text': age}) }}
 {% endmacro %}

@@ -15,16 +15,15 @@
 
 
 {#
-    The stream tables of this project, or those of a schema, or that are selected, those they read before those that read
-    them. One that fails keeps those that read it from being refreshed, not the others; the operation fails at the end.
+    All stream tables of this project, those they read before those that read them. One that fails keeps those that
+    read it from being refreshed, not the others; the operation fails at the end.
 #}
-{% macro pgstream_refresh_all(consistent=false, schema=none, select=none) %}
-    {%- set operation = 'pgstream_refresh_all' -%}
-    {%- do pgstream._refuse_consistent(operation, consistent) -%}
+{% macro pgstream_refresh_all(consistent=false) %}
+    {%- do pgstream._refuse_consistent('pgstream_refresh_all', consistent) -%}
     {%- do pgstream._engine() -%}
     {%- set outcomes = [] -%}
     {%- set failed = [] -%}
-    {%- for node in pgstream._selected_models(operation, schema, select) -%}
+    {%- for node in pgstream._stream_table_models() -%}
         {%- set table = pgstream._table_of(node) -%}
         {%- set outcome = pgstream._refresh_one(node, table, failed) -%}
         {%- if outcome.level == 'ERROR' -%}
@@ -32,7 +31,7 @@
         {%- endif -%}
         {%- do pgstream._report(outcomes, pgstream._qualified_name(table), outcome.level, outcome.text) -%}
     {%- endfor -%}
-    {%- do pgstream._conclude(operation, outcomes, 'stream tables were not refreshed') -%}
+    {%- do pgstream._conclude('pgstream_refresh_all', outcomes, 'stream tables were not refreshed') -%}
 {% endmacro %}
 
 

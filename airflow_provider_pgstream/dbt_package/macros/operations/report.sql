@@ -3,17 +3,17 @@
 {% endmacro %}
 
 
-{# Prints what became of one of several, and adds it to them. The level is OK, WARN, SKIP, PAUSED, ERROR, or none for work that was done. #}
+{# Prints what became of one of several, and adds it to them. The level is OK, WARN, SKIP, ERROR, or none for work that was done. #}
 {% macro _report(outcomes, name, level, text) %}
     {%- do pgstream._print(name ~ ': ' ~ [level, text] | select | join(' ')) -%}
     {%- do outcomes.append({'name': name, 'level': level, 'text': text}) -%}
 {% endmacro %}
 
 
-{# Fails if one of several is in error, or paused where it should not be, and repeats which. #}
+{# Fails if one of several is in error, and repeats which. #}
 {% macro _conclude(operation, outcomes, what) %}
     {%- set lines = [] -%}
-    {%- for one in outcomes if one.level in ('ERROR', 'PAUSED') -%}
+    {%- for one in outcomes if one.level == 'ERROR' -%}
         {%- do lines.append('\n  ' ~ one.name ~ ': ' ~ one.text) -%}
     {%- endfor -%}
     {%- if lines -%}

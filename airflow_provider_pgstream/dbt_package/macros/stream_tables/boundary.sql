@@ -35,7 +35,7 @@ begin
     set transaction isolation level repeatable read;
     begin
         set local synchronous_commit = on;
-        set local search_path = {{ pgstream._search_path() }};
+        set local search_path = {{ pgstream._engine().search_path }};
         set local lock_timeout = {{ pgstream._milliseconds(attempts.length) }};
         {%- for source in pgstream._readable_sources(seen) %}
         {{ pgstream._lock_statement(source, 'access share') }}

@@ -20,8 +20,7 @@
             select d.source_relid, max(coalesce(d.cdc_mode, 'TRIGGER')) as cdc_mode
             from {{ engine.dependencies }} as d
             join {{ engine.catalog }} as st using ({{ engine.id }})
-            where (d.source_type = 'TABLE' or not exists (select from pg_catalog.pg_class as c where c.oid = d.source_relid))
-            {%- if table is not none %} and {{ pgstream._is_row_of(table) }}{% endif %}
+            where d.source_type = 'TABLE'{% if table is not none %} and {{ pgstream._is_row_of(table) }}{% endif %}
             group by d.source_relid
         ) as captured
         left join {{ engine.capture_health }}() as health on health.source_relid = captured.source_relid::bigint

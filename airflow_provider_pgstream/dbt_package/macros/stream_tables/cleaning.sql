@@ -3,7 +3,7 @@
     the snapshot of a boundary it does not see what was committed since, and takes that along. What every stream table on
     a source has read is deleted before the boundary; if by then somebody has read more, the refresh begins again.
 
-    Each deletion is a transaction of its own. It commits what is open; returns the outcome if one did not come about.
+    Each deletion is a transaction of its own. It commits what is open; returns the outcome if a lock did not come.
 #}
 {% macro _clean(seen, attempts) %}
     {%- if not pgstream._must_clean(seen) -%}
@@ -12,10 +12,7 @@
     {%- set body %}
 declare
     v_buffer record;
-    v_kind text := 'done';
     v_blocked bigint;
-    v_code text;
-    v_message text;
 begin
     {{- pgstream._keep_changes(seen.id) }}
     commit;
@@ -23,20 +20,17 @@ begin
         begin
             perform set_config('lock_timeout', '{{ pgstream._milliseconds(attempts.length) }}', true);
             execute format('delete from %I.%I where lsn <= %L::pg_lsn', {{ pgstream._literal(pgstream._engine().changes_schema) }}, v_buffer.name, v_buffer.lsn);
-        exception when query_canceled or others then
-            get stacked diagnostics v_code = returned_sqlstate, v_message = message_text;
-            v_kind := case when v_code in ('55P03', '40P01', '40001') then 'busy' else 'error' end;
+        exception when lock_not_available or deadlock_detected or serialization_failure then
             v_blocked := v_buffer.oid;
         end;
         commit;
-        exit when v_kind = 'error';
     end loop;
-    perform set_config('pgstream.outcome', json_build_object('kind', v_kind, 'blocked', v_blocked, 'code', v_code, 'message', v_message)::text, false);
+    perform set_config('pgstream.outcome', json_build_object('kind', case when v_blocked is null then 'done' else 'busy' end, 'blocked', v_blocked)::text, false);
 end
     {% endset -%}
     {%- do run_query(pgstream._do_block(body)) -%}
     {%- set outcome = pgstream._rows("select current_setting('pgstream.outcome')::json as one")[0].one -%}
-    {{ return(none if outcome.kind == 'done' else outcome) }}
+    {{ return(outcome if outcome.kind == 'busy' else none) }}
 {% endmacro %}
 
 

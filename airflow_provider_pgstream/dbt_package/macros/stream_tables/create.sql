@@ -49,5 +49,5 @@
 
 
 {% macro _take_creation_lock(table) %}
-    {%- do pgstream._run_attempt(table, 'created', '            perform ' ~ pgstream._creation_lock() ~ ';') -%}
+    {%- do pgstream._run_in_model(table, 'created', '            perform ' ~ pgstream._creation_lock() ~ ';') -%}
 {% endmacro %}

@@ -37,49 +37,12 @@
 {% endmacro %}
 
 
-{#
-    Says what becomes of them, before anything does: a warning, unless this run makes them anew.
-#}
-{% macro _tell_of_dependents(table, dependents) %}
-    {%- set coming = pgstream._places_of_run() if dependents else [] -%}
+{% macro _log_dependents(table, dependents) %}
     {%- for one in dependents -%}
-        {%- set name = one.schema ~ '.' ~ one.name -%}
-        {%- set is_stream_table = one.kind == 'stream table' -%}
-        {%- if name in coming -%}
-            {%- do pgstream._print(pgstream._qualified_name(table) ~ (' goes, and ' if is_stream_table else ' takes ') ~ one.kind ~ ' ' ~ name ~ (' reads it' if is_stream_table else ' along') ~ ': this run makes that anew') -%}
-        {%- elif is_stream_table -%}
-            {%- do exceptions.warn(pgstream._qualified_name(table) ~ ' goes, and stream table ' ~ name ~ ' reads it: that keeps the rows of now, in status ERROR where it reads it directly, until it is made anew: dbt run --select ' ~ model.name ~ '+, where it is a model') -%}
+        {%- if one.kind == 'stream table' -%}
+            {%- do pgstream._print(pgstream._qualified_name(table) ~ ' goes, and stream table ' ~ one.schema ~ '.' ~ one.name ~ ' reads it: dbt run rebuilds it where it is a model') -%}
         {%- else -%}
-            {%- do exceptions.warn(pgstream._qualified_name(table) ~ ' takes ' ~ one.kind ~ ' ' ~ name ~ ' along: dbt run --select ' ~ model.name ~ '+ makes it anew, where it is a model') -%}
+            {%- do pgstream._print(pgstream._qualified_name(table) ~ ' takes ' ~ one.kind ~ ' ' ~ one.schema ~ '.' ~ one.name ~ ' along') -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}
-
-
-{# 'schema.name' of everything that this run makes. #}
-{% macro _places_of_run() %}
-    {%- set places = [] -%}
-    {%- for id in selected_resources if id in graph.nodes -%}
-        {%- do places.extend(pgstream._places_of(graph.nodes[id])) -%}
-    {%- endfor -%}
-    {{ return(places) }}
-{% endmacro %}
-
-
-{#
-    Marks what reads something that is gone, as PL/pgSQL for `_attempt`: some engines leave it ACTIVE, with rows that
-    nothing changes any more.
-#}
-{% macro _mark_dangling_steps() %}
-    {%- set engine = pgstream._engine() %}
-            if has_table_privilege({{ pgstream._literal(engine.catalog) }}, 'update') then
-                update {{ engine.catalog }} as st
-                set status = 'ERROR'
-                where st.status <> 'ERROR' and exists (
-                    select
-                    from {{ engine.dependencies }} as d
-                    where d.{{ engine.id }} = st.{{ engine.id }}
-                        and not exists (select from pg_catalog.pg_class as source where source.oid = d.source_relid)
-                );
-            end if;
-{%- endmacro %}

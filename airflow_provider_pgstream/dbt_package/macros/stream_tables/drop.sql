@@ -12,7 +12,6 @@
     {%- if found.kind is not none %}
             drop {{ found.kind }} if exists {{ table.include(database=false) }} cascade;
     {%- endif %}
-    {{- pgstream._mark_dangling_steps() if found.kind is not none or found.is_stream_table }}
     {{- pgstream._clear_leftovers_steps() }}
     {%- endset -%}
     {{ return(steps) }}

@@ -10,7 +10,7 @@
         {{- pgstream._check_views_steps(subject, seen) }}
         {%- if seen.refresh_mode == 'DIFFERENTIAL' %}
         {{- pgstream._check_sources_steps(subject, seen) }}
-        {{- pgstream._choose_way_steps(table, subject, seen, full, refuses) }}
+        {{- pgstream._choose_way_steps(subject, seen, full, refuses) }}
         {%- endif %}
     {%- endset -%}
     {{ return(steps) }}
@@ -40,8 +40,6 @@
             v_plan json;
             v_full boolean := {{ seen.refresh_mode != 'DIFFERENTIAL' }};
             v_warning text;
-            v_distrust text;
-            v_compared jsonb;
 {%- endmacro %}
 
 
@@ -96,7 +94,7 @@
 
 
 {# In full, or by the changes that were captured. #}
-{% macro _choose_way_steps(table, subject, seen, full, refuses) %}
+{% macro _choose_way_steps(subject, seen, full, refuses) %}
     {%- set engine = pgstream._engine() -%}
     {%- set reads_stream_tables = seen.sources | selectattr('kind', 'equalto', 'STREAM_TABLE') | list | length > 0 %}
         select
@@ -125,10 +123,6 @@
             when v_found.parents is not null then format('%s has inheritance children, whose changes are not captured', v_found.parents)
             when v_found.ahead is not null then format('it was refreshed on another server: the changes of %s are unknown', v_found.ahead)
         end;
-        if v_reason is null then
-            {{- pgstream._distrust_steps(table) }}
-            v_reason := v_distrust;
-        end if;
         v_full := {{ full }} or v_reason is not null;
         if not v_full then
             {{- pgstream._lost_changes_steps(subject) }}

@@ -4,7 +4,7 @@
     that began together would collide again and again.
 #}
 {% macro _lock_refresh(table, seen) %}
-    {%- set timeout = pgstream._var_seconds('busy_timeout', 600) -%}
+    {%- set timeout = pgstream._seconds('the var pgstream_busy_timeout', var('pgstream_busy_timeout', 600)) -%}
     {%- set waited = namespace(seconds=0.0, length=0.5) -%}
     {%- for _ in range(10000) -%}
         {%- if pgstream._rows('select pg_try_advisory_lock(' ~ seen.id ~ ') as locked')[0].locked -%}

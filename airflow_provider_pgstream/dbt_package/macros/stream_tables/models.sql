@@ -32,14 +32,14 @@
 
 
 {#
-    The stream table that an operation's `model_name` means: a model of this project by its name (`orders.v1` for a
-    version), or any stream table of the catalog as `schema.table`, or as `table` in the target's schema.
+    The stream table that an operation's `model_name` means: a model of this project by its name, or any stream
+    table of the catalog as `schema.table`, or as `table` in the target's schema.
 #}
 {% macro _table_named(operation, model_name) %}
     {%- if model_name is not string or not model_name | trim -%}
         {%- do exceptions.raise_compiler_error(operation ~ " needs a model: dbt run-operation " ~ operation ~ " --args '{model_name: order_totals}'") -%}
     {%- endif -%}
-    {%- set nodes = pgstream._models_named(model_name) -%}
+    {%- set nodes = pgstream._stream_table_models() | selectattr('name', 'equalto', model_name) | list -%}
     {%- if nodes | length > 1 -%}
         {%- do exceptions.raise_compiler_error(operation ~ ": several packages have a model " ~ model_name ~ " (" ~ nodes | map(attribute='package_name') | join(', ') ~ "): give its place as schema.table") -%}
     {%- elif nodes -%}

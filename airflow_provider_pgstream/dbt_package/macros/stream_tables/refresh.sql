@@ -28,7 +28,7 @@
 
 
 {% macro _refresh_in_attempts(table, purpose, locked, full, query) %}
-    {%- set seconds = pgstream._var_seconds('lock_timeout', 10) -%}
+    {%- set seconds = pgstream._seconds('the var pgstream_lock_timeout', var('pgstream_lock_timeout', 10)) -%}
     {%- set attempts = pgstream._attempts(seconds, locked.deadlock_timeout) -%}
     {%- set next = namespace(seen=locked, first=none, changes=0) -%}
     {%- for _ in range(10000) -%}
@@ -99,9 +99,6 @@
         {%- endif %}
         {{- pgstream._demand_done_steps(seen) }}
         v_action := case when v_full or v_file <> pg_relation_filenode({{ seen.storage_oid }}) then 'FULL' else 'DIFFERENTIAL' end;
-        {%- if query is none %}
-        {{- pgstream._verify_refreshed_steps(table, seen) }}
-        {%- endif %}
         {%- if written and engine.defers_clean_up %}
         {{- pgstream._forget_clean_up_steps(name) }}
         {%- endif %}

@@ -16,13 +16,7 @@
             case
                 when st.schedule ~ '^([0-9]+[smhdw])+$' or st.schedule ~ '^[0-9]+$'
                     then {{ engine.duration_seconds }}(st.schedule)
-            end as schedule_seconds,
-            exists (
-                select
-                from {{ engine.dependencies }} as d
-                where d.{{ engine.id }} = st.{{ engine.id }}
-                    and not exists (select from pg_catalog.pg_class as source where source.oid = d.source_relid)
-            ) as source_is_gone
+            end as schedule_seconds
         from {{ engine.catalog }} as st
         {%- if table is not none %}
         where {{ pgstream._is_row_of(table) }}
@@ -37,8 +31,6 @@
 {% macro _problem_of(state) %}
     {%- if state.status == 'ERROR' -%}
         {{ return('status is ERROR: ' ~ (state.last_error or 'a source is gone or was recreated') ~ '; dbt run rebuilds it') }}
-    {%- elif state.source_is_gone -%}
-        {{ return('it reads what is gone or was recreated, and keeps the rows of then; dbt run rebuilds it') }}
     {%- elif state.status == 'SUSPENDED' and state.consecutive_errors -%}
         {{ return('SUSPENDED by ' ~ state.consecutive_errors ~ ' errors in a row: remove the cause, then pgstream_resume') }}
     {%- elif state.status == 'SUSPENDED' -%}
@@ -47,10 +39,4 @@
         {{ return('never populated: pgstream_refresh populates it') }}
     {%- endif -%}
     {{ return(none) }}
-{% endmacro %}
-
-
-{# Whether somebody paused it, and not errors, nor a source that went. #}
-{% macro _is_paused(state) %}
-    {{ return(state.status == 'SUSPENDED' and not state.consecutive_errors and not state.source_is_gone) }}
 {% endmacro %}

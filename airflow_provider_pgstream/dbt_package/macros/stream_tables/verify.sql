@@ -9,7 +9,7 @@
 #}
 {% macro _verify(table, limit) %}
     {%- do run_query('commit') -%}
-    {%- set seconds = pgstream._var_seconds('lock_timeout', 10) -%}
+    {%- set seconds = pgstream._seconds('the var pgstream_lock_timeout', var('pgstream_lock_timeout', 10)) -%}
     {%- set next = namespace(attempts=none, changes=0) -%}
     {%- for _ in range(10000) -%}
         {%- set seen = pgstream._to_refresh(table) -%}
@@ -60,7 +60,7 @@
         v_position := {{ pgstream._engine().position }}::text;
         {{- pgstream._decide_steps(table, seen, full=false, refuses=false) }}
         {%- if seen.refresh_mode == 'DIFFERENTIAL' %}
-        if v_full and v_distrust is null and v_reason is distinct from {{ pgstream._literal(pgstream._distrust()) }} then
+        if v_full and v_reason is distinct from {{ pgstream._literal(pgstream._distrust()) }} then
             v_pending := null;
         end if;
         {%- endif %}

@@ -10,15 +10,12 @@ exception when undefined_table then
 end
 $$;
 
--- The real engine looks unqualified tables up in `public`, whatever the caller's path, and fails at that; functions,
--- operators and types are the caller's.
+-- The real engine looks unqualified tables up in `public`, whatever the caller's path, and fails at that.
 create function pgstream_emulator.check_tables(query text) returns void
 language plpgsql set search_path = public
 as $$
 begin
     execute 'SELECT * FROM (' || query || ') sub LIMIT 0';
-exception when undefined_function or undefined_object then
-    null;
 end
 $$;
 
